@@ -1,0 +1,90 @@
+import { z } from 'zod';
+
+/** Seconds, minutes … as Quay writes durations (`2w`, `30s`); kept as text, read by `model/durations`. */
+const duration = z.string().regex(/^\d+[smhdwy]$/, 'must be a number followed by s, m, h, d, w or y');
+const flag = z.stringbool().or(z.boolean());
+const port = z.coerce.number().int().min(1).max(65535);
+
+const list = z
+  .array(z.string())
+  .or(z.string().transform((text) => text.split(',').map((item) => item.trim()).filter(Boolean)));
+
+const localStorage = z.tuple([z.literal('LocalStorage'), z.object({ storage_path: z.string().min(1) })]);
+
+/** Field names are Quay's where Quay has one (design, decision 7). */
+export const configSchema = z.object({
+  SERVER_HOSTNAME: z.string().min(1),
+  PREFERRED_URL_SCHEME: z.enum(['http', 'https']).default('http'),
+  LISTEN_ADDRESS: z.string().default('127.0.0.1'),
+  LISTEN_PORT: port.default(8080),
+  REGISTRY_TITLE: z.string().default('Slipway'),
+  REGISTRY_TITLE_SHORT: z.string().default('Slipway'),
+
+  DATABASE_URL: z.url({ protocol: /^(mysql|mariadb)$/ }),
+  DATABASE_POOL_SIZE: z.coerce.number().int().min(1).default(10),
+  /** Seals secrets at rest; any text of 16 characters and more, the key is derived from it. */
+  DATABASE_SECRET_KEY: z.string().min(16),
+
+  TEMPORAL_ADDRESS: z.string().default('127.0.0.1:7233'),
+  TEMPORAL_NAMESPACE: z.string().default('default'),
+  TEMPORAL_UI_URL: z.url().optional(),
+
+  DISTRIBUTED_STORAGE_CONFIG: z.object({ default: localStorage }),
+
+  FEATURE_MAILING: flag.default(true),
+  MAIL_SERVER: z.string().default('127.0.0.1'),
+  MAIL_PORT: port.default(587),
+  MAIL_USE_TLS: flag.default(true),
+  MAIL_USERNAME: z.string().optional(),
+  MAIL_PASSWORD: z.string().optional(),
+  MAIL_DEFAULT_SENDER: z.string().default('admin@example.com'),
+  /** Embedded mode: serve keeps what is mailed in this folder and shows it on a page of its own port. */
+  MAIL_CATCHER: z.object({ SMTP_PORT: port, HTTP_PORT: port, PATH: z.string().min(1) }).optional(),
+
+  /** CIDR ranges that outbound calls may reach although they are private or loopback. */
+  OUTBOUND_ALLOWED_NETWORKS: list.default([]),
+
+  SUPER_USERS: list.default([]),
+  ROBOTS_DISALLOW: flag.default(false),
+  FEATURE_ANONYMOUS_ACCESS: flag.default(true),
+  FEATURE_USER_CREATION: flag.default(true),
+  FEATURE_USER_INITIALIZE: flag.default(false),
+  FEATURE_BUILD_SUPPORT: flag.default(true),
+  FEATURE_SECURITY_SCANNER: flag.default(true),
+  FEATURE_READER_BUILD_LOGS: flag.default(false),
+  CREATE_PRIVATE_REPO_ON_PUSH: flag.default(true),
+  BROWSER_API_CALLS_XHR_ONLY: flag.default(true),
+  SESSION_TIMEOUT: duration.default('31d'),
+  FRESH_LOGIN_TIMEOUT: duration.default('10m'),
+  DEFAULT_TAG_EXPIRATION: duration.default('2w'),
+  LABELED_EXPIRATION_MINIMUM: duration.default('1h'),
+  LABELED_EXPIRATION_MAXIMUM: duration.default('104w'),
+  PUSH_TEMP_TAG_EXPIRATION_SEC: z.coerce.number().int().positive().default(3600),
+  REGISTRY_JWT_LIFETIME_S: z.coerce.number().int().min(60).max(3600).default(300),
+  MAXIMUM_LAYER_SIZE_BYTES: z.coerce.number().int().positive().default(20 * 1024 ** 3),
+
+  DOCKER_HOST: z.string().optional(),
+  /** Folder for checkouts of builds; each build has its own folder below it. */
+  BUILD_WORK_DIR: z.string().default('/var/lib/slipway/builds'),
+  /** Names this machine's own task queue `build:<host>`. */
+  BUILD_HOST_ID: z.string().regex(/^[\w.-]+$/).optional(),
+  BUILD_CONCURRENCY: z.coerce.number().int().min(1).default(2),
+  BUILD_NAMESPACE_RUNNING_LIMIT: z.coerce.number().int().min(1).default(2),
+  BUILD_NAMESPACE_WAITING_LIMIT: z.coerce.number().int().min(1).default(50),
+  SUCCESSIVE_TRIGGER_FAILURE_DISABLE_THRESHOLD: z.coerce.number().int().min(0).default(100),
+  SUCCESSIVE_TRIGGER_INTERNAL_ERROR_DISABLE_THRESHOLD: z.coerce.number().int().min(0).default(5),
+
+  /** Folder with advisory data in the layout of the scanning specification, 4.3. */
+  ADVISORIES_PATH: z.string().optional(),
+  ADVISORIES_REFRESH_INTERVAL: duration.default('1h'),
+  SECURITY_SCANNER_MAX_LAYER_SIZE_BYTES: z.coerce.number().int().positive().default(5 * 1024 ** 3),
+  NOTIFICATION_SEND_TIMEOUT: z.coerce.number().int().min(1).default(10),
+
+  LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
+  METRICS_ALLOWED_NETWORKS: list.default(['127.0.0.0/8', '::1/128']),
+
+  /** Milliseconds that replace defaults of workflows; passed on as workflow input by whoever starts one. */
+  WORKFLOW_TIMINGS: z.record(z.string(), z.number().int().positive()).default({}),
+});
+
+export type Config = Readonly<z.infer<typeof configSchema>>;

@@ -1,0 +1,14 @@
+export const REPOSITORY_ROLES = ['read', 'write', 'admin'] as const;
+export type RepositoryRole = (typeof REPOSITORY_ROLES)[number];
+
+export const TEAM_ROLES = ['member', 'creator', 'admin'] as const;
+export type TeamRole = (typeof TEAM_ROLES)[number];
+
+export const VISIBILITIES = ['public', 'private'] as const;
+export type Visibility = (typeof VISIBILITIES)[number];
+
+export const REPOSITORY_STATES = ['NORMAL', 'READ_ONLY', 'MIRROR', 'ORG_MIRROR', 'MARKED_FOR_DELETION'] as const;
+export type RepositoryState = (typeof REPOSITORY_STATES)[number];
+
+export const ACCOUNT_KINDS = ['user', 'organization', 'robot'] as const;
+export type AccountKind = (typeof ACCOUNT_KINDS)[number];
