@@ -8,7 +8,9 @@ import { configSchema } from './schema';
 /** Every problem of a configuration at once, one per line, each with its field. */
 export class ConfigError extends Error {
   constructor(readonly problems: string[]) {
-    super(`the configuration has ${problems.length} problem(s):\n${problems.map((p) => `  - ${p}`).join('\n')}`);
+    super(
+      `the configuration has ${problems.length} problem(s):\n${problems.map((p) => `  - ${p}`).join('\n')}`,
+    );
   }
 }
 
@@ -24,7 +26,9 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
 export function parseConfig(values: Record<string, unknown>): Config {
   const parsed = configSchema.safeParse(values);
   if (!parsed.success) {
-    throw new ConfigError(parsed.error.issues.map((issue) => `${issue.path.join('.') || 'config'}: ${issue.message}`));
+    throw new ConfigError(
+      parsed.error.issues.map((issue) => `${issue.path.join('.') || 'config'}: ${issue.message}`),
+    );
   }
   return Object.freeze(parsed.data);
 }
@@ -38,7 +42,8 @@ function readConfigFile(path: string | undefined): Record<string, unknown> {
     throw new ConfigError([`${path}: ${cause instanceof Error ? cause.message : String(cause)}`]);
   }
   if (document === null) return {};
-  if (typeof document !== 'object' || Array.isArray(document)) throw new ConfigError([`${path}: must be a mapping`]);
+  if (typeof document !== 'object' || Array.isArray(document))
+    throw new ConfigError([`${path}: must be a mapping`]);
   return document as Record<string, unknown>;
 }
 

@@ -5,9 +5,14 @@ const duration = z.string().regex(/^\d+[smhdwy]$/, 'must be a number followed by
 const flag = z.stringbool().or(z.boolean());
 const port = z.coerce.number().int().min(1).max(65535);
 
-const list = z
-  .array(z.string())
-  .or(z.string().transform((text) => text.split(',').map((item) => item.trim()).filter(Boolean)));
+const list = z.array(z.string()).or(
+  z.string().transform((text) =>
+    text
+      .split(',')
+      .map((item) => item.trim())
+      .filter(Boolean),
+  ),
+);
 
 const localStorage = z.tuple([z.literal('LocalStorage'), z.object({ storage_path: z.string().min(1) })]);
 
@@ -61,13 +66,20 @@ export const configSchema = z.object({
   LABELED_EXPIRATION_MAXIMUM: duration.default('104w'),
   PUSH_TEMP_TAG_EXPIRATION_SEC: z.coerce.number().int().positive().default(3600),
   REGISTRY_JWT_LIFETIME_S: z.coerce.number().int().min(60).max(3600).default(300),
-  MAXIMUM_LAYER_SIZE_BYTES: z.coerce.number().int().positive().default(20 * 1024 ** 3),
+  MAXIMUM_LAYER_SIZE_BYTES: z.coerce
+    .number()
+    .int()
+    .positive()
+    .default(20 * 1024 ** 3),
 
   DOCKER_HOST: z.string().optional(),
   /** Folder for checkouts of builds; each build has its own folder below it. */
   BUILD_WORK_DIR: z.string().default('/var/lib/slipway/builds'),
   /** Names this machine's own task queue `build:<host>`. */
-  BUILD_HOST_ID: z.string().regex(/^[\w.-]+$/).optional(),
+  BUILD_HOST_ID: z
+    .string()
+    .regex(/^[\w.-]+$/)
+    .optional(),
   BUILD_CONCURRENCY: z.coerce.number().int().min(1).default(2),
   BUILD_NAMESPACE_RUNNING_LIMIT: z.coerce.number().int().min(1).default(2),
   BUILD_NAMESPACE_WAITING_LIMIT: z.coerce.number().int().min(1).default(50),
@@ -77,7 +89,11 @@ export const configSchema = z.object({
   /** Folder with advisory data in the layout of the scanning specification, 4.3. */
   ADVISORIES_PATH: z.string().optional(),
   ADVISORIES_REFRESH_INTERVAL: duration.default('1h'),
-  SECURITY_SCANNER_MAX_LAYER_SIZE_BYTES: z.coerce.number().int().positive().default(5 * 1024 ** 3),
+  SECURITY_SCANNER_MAX_LAYER_SIZE_BYTES: z.coerce
+    .number()
+    .int()
+    .positive()
+    .default(5 * 1024 ** 3),
   NOTIFICATION_SEND_TIMEOUT: z.coerce.number().int().min(1).default(10),
 
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),

@@ -1,4 +1,11 @@
-const UNIT_MS = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000, y: 31_536_000_000 } as const;
+const UNIT_MS = {
+  s: 1000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+  w: 604_800_000,
+  y: 31_536_000_000,
+} as const;
 
 /** `"<positive int><unit>"` with s, m, h, d, w, y (a year is 365 d) in milliseconds; undefined when it is not one. */
 export function parseDurationMs(text: string): number | undefined {

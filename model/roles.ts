@@ -7,7 +7,13 @@ export type TeamRole = (typeof TEAM_ROLES)[number];
 export const VISIBILITIES = ['public', 'private'] as const;
 export type Visibility = (typeof VISIBILITIES)[number];
 
-export const REPOSITORY_STATES = ['NORMAL', 'READ_ONLY', 'MIRROR', 'ORG_MIRROR', 'MARKED_FOR_DELETION'] as const;
+export const REPOSITORY_STATES = [
+  'NORMAL',
+  'READ_ONLY',
+  'MIRROR',
+  'ORG_MIRROR',
+  'MARKED_FOR_DELETION',
+] as const;
 export type RepositoryState = (typeof REPOSITORY_STATES)[number];
 
 export const ACCOUNT_KINDS = ['user', 'organization', 'robot'] as const;

@@ -1,0 +1,40 @@
+import * as accounts from './accounts';
+import * as builds from './builds';
+import * as content from './content';
+import * as notifications from './notifications';
+import { OutboxRow } from './outbox';
+import * as repositories from './repositories';
+import * as scanning from './scanning';
+
+export const ENTITIES = [
+  accounts.Account,
+  accounts.Team,
+  accounts.TeamMember,
+  accounts.Session,
+  accounts.OauthToken,
+  accounts.ServiceKey,
+  repositories.Repository,
+  repositories.RepositoryPermission,
+  repositories.RepositoryToken,
+  repositories.AuditLog,
+  content.Blob,
+  content.RepositoryBlob,
+  content.Upload,
+  content.Manifest,
+  content.ManifestBlob,
+  content.ManifestChild,
+  content.Tag,
+  content.ManifestLabel,
+  builds.BuildTrigger,
+  builds.Build,
+  builds.BuildLogEntry,
+  notifications.NotificationRule,
+  notifications.Delivery,
+  notifications.BellNotification,
+  notifications.AuthorizedEmail,
+  scanning.ScanLayer,
+  scanning.IndexReportRow,
+  scanning.AdvisorySource,
+  scanning.AdvisoryRow,
+  OutboxRow,
+];

@@ -1,0 +1,18 @@
+import { Accounts1763700000000 } from './1763700000000-accounts';
+import { Repositories1763700000001 } from './1763700000001-repositories';
+import { Content1763700000002 } from './1763700000002-content';
+import { Builds1763700000003 } from './1763700000003-builds';
+import { Notifications1763700000004 } from './1763700000004-notifications';
+import { Scanning1763700000005 } from './1763700000005-scanning';
+import { Outbox1763700000006 } from './1763700000006-outbox';
+
+/** In the order they run. */
+export const MIGRATIONS = [
+  Accounts1763700000000,
+  Repositories1763700000001,
+  Content1763700000002,
+  Builds1763700000003,
+  Notifications1763700000004,
+  Scanning1763700000005,
+  Outbox1763700000006,
+];

@@ -1,0 +1,78 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { createConnection } from 'mysql2/promise';
+
+import { atEndOfRun } from './cleanup';
+import { eventually } from './eventually';
+import { freePort, startProcess } from './processes';
+
+export interface DatabaseServer {
+  port: number;
+  pid: number;
+  /** `mysql://…` of an administrator on the given database. */
+  url(database: string): string;
+}
+
+let server: Promise<DatabaseServer> | undefined;
+
+/** The private MariaDB of this test run: started by whoever asks first, stopped at the end. */
+export function mariadb(): Promise<DatabaseServer> {
+  server ??= start();
+  return server;
+}
+
+async function start(): Promise<DatabaseServer> {
+  const folder = mkdtempSync(join(tmpdir(), 'slipway-test-mysql-'));
+  const user = process.getuid?.() === 0 ? ['--user=root'] : [];
+  execFileSync(
+    'mariadb-install-db',
+    [
+      '--no-defaults',
+      ...user,
+      `--datadir=${folder}/data`,
+      '--auth-root-authentication-method=normal',
+      '--skip-test-db',
+    ],
+    { stdio: 'ignore' },
+  );
+  const port = await freePort();
+  const daemon = startProcess(mariadbd(), [
+    '--no-defaults',
+    ...user,
+    `--datadir=${folder}/data`,
+    `--socket=${folder}/s`,
+    `--port=${port}`,
+    '--bind-address=127.0.0.1',
+    '--skip-name-resolve',
+    '--skip-grant-tables',
+    '--skip-log-bin',
+    '--innodb-flush-log-at-trx-commit=2',
+    '--innodb-buffer-pool-size=256M',
+    '--max-connections=400',
+    '--character-set-server=utf8mb4',
+    '--collation-server=utf8mb4_bin',
+  ]);
+  atEndOfRun(async () => {
+    await daemon.stop('SIGKILL');
+    rmSync(folder, { recursive: true, force: true });
+  });
+  await eventually(async () => {
+    if (daemon.child.exitCode !== null) throw new Error(`mariadbd ended: ${daemon.output().slice(-2000)}`);
+    await (await createConnection({ host: '127.0.0.1', port, user: 'root' })).end();
+  }, 30_000);
+  return {
+    port,
+    pid: daemon.child.pid ?? 0,
+    url: (database) => `mysql://root@127.0.0.1:${port}/${database}`,
+  };
+}
+
+function mariadbd(): string {
+  const named = process.env.SLIPWAY_MARIADBD_BIN;
+  return (
+    named ?? ['/usr/sbin/mariadbd', '/usr/libexec/mariadbd'].find((path) => existsSync(path)) ?? 'mariadbd'
+  );
+}
