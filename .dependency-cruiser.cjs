@@ -3,9 +3,7 @@ const GROUND = ['model', 'config', 'telemetry'];
 const ROOMS = {
   workflows: ['model'],
   activities: ['commands', 'db', 'storage', 'auth', 'scanner', 'outbound', ...GROUND],
-  workers: [
-    'workflows', 'activities', 'commands', 'db', 'storage', 'auth', 'scanner', 'outbound', ...GROUND,
-  ],
+  workers: ['workflows', 'activities', 'commands', 'db', 'storage', 'auth', 'scanner', 'outbound', ...GROUND],
   api: ['commands', 'db', 'auth', 'storage', 'outbound', ...GROUND],
   registry: ['commands', 'db', 'auth', 'storage', 'outbound', ...GROUND],
   db: GROUND,
@@ -26,7 +24,10 @@ const floors = Object.entries(ROOMS).map(([room, allowed]) => ({
   comment: `${room}/ may import only ${[room, ...allowed].join(', ')}`,
   severity: 'error',
   from: { path: `^${room}/` },
-  to: { path: `^(${Object.keys(ROOMS).join('|')}|test|bench|bin)/`, pathNot: `^(${[room, ...allowed].join('|')})/` },
+  to: {
+    path: `^(${Object.keys(ROOMS).join('|')}|test|bench|bin)/`,
+    pathNot: `^(${[room, ...allowed].join('|')})/`,
+  },
 }));
 // activities may know the contracts of workflows, workflows the types of activities: nothing else of each other.
 const activities = floors.find((rule) => rule.name === 'floor-activities');
@@ -51,7 +52,12 @@ module.exports = {
       from: { path: '^(workflows|model|scanner)/' },
       to: { dependencyTypes: ['core'], pathNot: '^(assert|node:crypto|crypto)$' },
     },
-    { name: 'no-cycle', severity: 'error', from: {}, to: { circular: true, dependencyTypesNot: ['type-only'] } },
+    {
+      name: 'no-cycle',
+      severity: 'error',
+      from: {},
+      to: { circular: true, dependencyTypesNot: ['type-only'] },
+    },
   ],
   options: {
     tsConfig: { fileName: 'tsconfig.json' },

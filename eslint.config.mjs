@@ -10,9 +10,15 @@ export default tseslint.config(
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
     rules: {
       '@typescript-eslint/consistent-type-imports': 'error',
-      '@typescript-eslint/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: true }],
+      '@typescript-eslint/switch-exhaustiveness-check': [
+        'error',
+        { considerDefaultExhaustiveForUnions: true },
+      ],
       '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],
-      '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true, allowBoolean: true }],
+      '@typescript-eslint/restrict-template-expressions': [
+        'error',
+        { allowNumber: true, allowBoolean: true },
+      ],
       eqeqeq: 'error',
       curly: ['error', 'multi-line'],
       'max-depth': ['error', 4],
@@ -23,7 +29,10 @@ export default tseslint.config(
       ],
     },
   },
-  { files: ['config/**/*.ts', 'test/**/*.ts', 'bench/**/*.ts'], rules: { 'no-restricted-properties': 'off' } },
+  {
+    files: ['config/**/*.ts', 'test/**/*.ts', 'bench/**/*.ts'],
+    rules: { 'no-restricted-properties': 'off' },
+  },
   { files: ['test/**/*.ts'], rules: { '@typescript-eslint/no-unused-expressions': 'off' } },
   {
     // The launcher runs before anything is installed: plain CommonJS that Node 18 understands.
@@ -32,8 +41,24 @@ export default tseslint.config(
       sourceType: 'commonjs',
       ecmaVersion: 2022,
       globals: Object.fromEntries(
-        ['require', 'module', 'process', 'console', 'Buffer', '__dirname', '__filename', 'setTimeout', 'clearTimeout',
-         'setInterval', 'clearInterval', 'setImmediate', 'fetch', 'AbortSignal', 'AbortController', 'URL'].map((name) => [name, 'readonly']),
+        [
+          'require',
+          'module',
+          'process',
+          'console',
+          'Buffer',
+          '__dirname',
+          '__filename',
+          'setTimeout',
+          'clearTimeout',
+          'setInterval',
+          'clearInterval',
+          'setImmediate',
+          'fetch',
+          'AbortSignal',
+          'AbortController',
+          'URL',
+        ].map((name) => [name, 'readonly']),
       ),
     },
   },

@@ -97,6 +97,8 @@ export const configSchema = z.object({
   NOTIFICATION_SEND_TIMEOUT: z.coerce.number().int().min(1).default(10),
 
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
+  /** Loopback port on which this process answers `GET /health`; the launcher gives each process its own. */
+  SLIPWAY_HEALTH_PORT: port.optional(),
   METRICS_ALLOWED_NETWORKS: list.default(['127.0.0.0/8', '::1/128']),
 
   /** Milliseconds that replace defaults of workflows; passed on as workflow input by whoever starts one. */
