@@ -1,0 +1,1 @@
+export { reapOrphans } from './reap-orphans';
