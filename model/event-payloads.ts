@@ -1,0 +1,39 @@
+/** How the outside world reaches this installation. */
+export interface PublicAddress {
+  scheme: 'http' | 'https';
+  /** Host, with the port where it is not the scheme's own. */
+  host: string;
+}
+
+/** The keys that every event of a repository carries (notifications spec 1). */
+export interface RepositoryPayload {
+  repository: string;
+  namespace: string;
+  name: string;
+  docker_url: string;
+  homepage: string;
+}
+
+/** Build events put their own page, `<homepage>/build/<uuid>`, over `homepage`. */
+export function repositoryPayload(
+  address: PublicAddress,
+  repository: { namespace: string; name: string },
+): RepositoryPayload {
+  const { namespace, name } = repository;
+  return {
+    repository: `${namespace}/${name}`,
+    namespace,
+    name,
+    docker_url: `${address.host}/${namespace}/${name}`,
+    homepage: `${address.scheme}://${address.host}/repository/${namespace}/${name}`,
+  };
+}
+
+/** Body of `repo_push` (notifications spec 2.2). */
+export function repoPushPayload(
+  address: PublicAddress,
+  repository: { namespace: string; name: string },
+  updatedTags: string[],
+): RepositoryPayload & { updated_tags: string[] } {
+  return { ...repositoryPayload(address, repository), updated_tags: updatedTags };
+}
