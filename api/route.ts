@@ -35,6 +35,8 @@ export interface ApiResponse {
   status: number;
   /** Sent as JSON; absent for 204. */
   body?: unknown;
+  /** A page instead of JSON. */
+  html?: string;
   headers?: Record<string, string>;
 }
 
@@ -49,6 +51,8 @@ export interface ApiRoute<Body = unknown> {
   normalState?: boolean;
   /** Refuses bearer tokens (permissions spec 13.1, row 4). */
   sessionOnly?: boolean;
+  /** The request carries its own proof, such as a code from a mail: no CSRF token is asked for. */
+  withoutCsrf?: boolean;
   /** Checked after access; a mismatch is 400 `invalid_request` that names the field. */
   bodySchema?: ZodType<Body>;
   handle(request: ApiRequest<Body>): Promise<ApiResponse>;

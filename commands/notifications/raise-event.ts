@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 
-import { Delivery, NotificationRule } from '../../db/entities/notifications';
+import { NotificationRule } from '../../db/entities/notifications';
 import type { EventKind } from '../../model/events';
 import type { EventFacts } from '../../model/rule-filters';
 import { ruleWants } from '../../model/rule-filters';
 import type { Act } from '../act';
-import { enqueue } from '../act';
+import { oweDelivery } from './owe-delivery';
 import { uuidV5 } from './uuid-v5';
 
 export interface RaisedEvent {
@@ -29,38 +29,15 @@ export async function raiseEvent(act: Act, event: RaisedEvent): Promise<void> {
   });
   const eventId = event.eventId ?? randomUUID();
   for (const rule of rules) {
-    if (ruleWants(event.kind, rule.eventConfig, event.facts ?? {}))
-      await addDelivery(act, event, eventId, rule);
-  }
-}
-
-async function addDelivery(
-  act: Act,
-  event: RaisedEvent,
-  eventId: string,
-  rule: NotificationRule,
-): Promise<void> {
-  const uuid = uuidV5(eventId, rule.uuid);
-  await act.manager.insert(Delivery, {
-    uuid,
-    eventId,
-    ruleId: rule.id,
-    event: event.kind,
-    payload: event.payload as object,
-    status: 'pending',
-    createdAtMs: act.nowMs,
-  });
-  await enqueue(act, {
-    kind: 'delivery.created',
-    eventId: uuid,
-    // Deliveries do not wait for each other.
-    orderingKey: `delivery:${uuid}`,
-    payload: {
-      deliveryId: uuid,
-      namespace: event.repository.namespace,
-      repository: event.repository.name,
+    if (!ruleWants(event.kind, rule.eventConfig, event.facts ?? {})) continue;
+    await oweDelivery(act, {
+      uuid: uuidV5(eventId, rule.uuid),
+      eventId,
+      ruleId: rule.id,
       event: event.kind,
       method: rule.method,
-    },
-  });
+      payload: event.payload,
+      repository: event.repository,
+    });
+  }
 }

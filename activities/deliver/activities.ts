@@ -1,0 +1,181 @@
+import { cancellationSignal } from '@temporalio/activity';
+
+import type { ActDeps } from '../../commands/act';
+import {
+  completeDelivery,
+  giveUpDelivery,
+  reasonToSkip,
+  recordFailedAttempt,
+  ringBell,
+  skipDelivery,
+} from '../../commands/notifications/deliveries';
+import { issueConfirmationCode } from '../../commands/notifications/email-authorization';
+import type { Config } from '../../config/schema';
+import type { OwedDelivery } from '../../db/stores/notifications';
+import { findDelivery } from '../../db/stores/notifications';
+import { describeEvent } from '../../model/event-messages';
+import { isEventKind } from '../../model/events';
+import { CONFIRM_EMAIL, readBellTarget, readEmailConfig, readWebhookConfig } from '../../model/rule-configs';
+import type { OutboundHttp } from '../../outbound/http';
+import { OutboundError } from '../../outbound/errors';
+import type { SendFailure } from './failures';
+import { judgeResponse, toApplicationFailure } from './failures';
+import type { Mailer } from './mailer';
+import { renderConfirmationMail } from './render-confirmation';
+import { renderMail } from './render-mail';
+
+export interface DeliverDeps extends ActDeps {
+  http: OutboundHttp;
+  mailer: Mailer;
+  config: Pick<
+    Config,
+    | 'SERVER_HOSTNAME'
+    | 'PREFERRED_URL_SCHEME'
+    | 'REGISTRY_TITLE'
+    | 'REGISTRY_TITLE_SHORT'
+    | 'NOTIFICATION_SEND_TIMEOUT'
+  >;
+}
+
+/** `gone`: the rule was deleted meanwhile, or somebody else already ended the delivery. */
+export type DeliveryOutcome = 'delivered' | 'skipped' | 'gone';
+
+const LARGEST_ANSWER_BYTES = 64 * 1024;
+
+/** Repeating any of these is harmless: a delivery that has ended is left alone. */
+export function createDeliverActivities(deps: DeliverDeps) {
+  return {
+    /** Posts the payload as JSON; the receiver may tell repeats by `X-Slipway-Delivery`. */
+    postWebhook: (deliveryId: string) => sendOnce(deps, deliveryId, (owed) => postWebhook(deps, owed)),
+
+    /** Hands one mail to the mail server: the event's message, or the code that confirms an address. */
+    sendEmail: (deliveryId: string) => sendOnce(deps, deliveryId, (owed) => sendEmail(deps, owed)),
+
+    async ringBell(deliveryId: string): Promise<DeliveryOutcome> {
+      const owed = await findSendable(deps, deliveryId);
+      if (typeof owed === 'string') return owed;
+      const target = owed.rule && readBellTarget(JSON.parse(owed.rule.config));
+      if (!target)
+        return fail(deps, deliveryId, {
+          message: 'the rule names no target',
+          permanent: true,
+          responseStatus: null,
+        });
+      const rung = await ringBell(deps, deliveryId, target);
+      if (rung === 0) {
+        return fail(deps, deliveryId, {
+          message: `nobody is behind ${target.kind} "${target.name}"`,
+          permanent: true,
+          responseStatus: null,
+        });
+      }
+      return 'delivered';
+    },
+
+    /** After the last failure: the rule shows why, and counts one failure. */
+    giveUpDelivery: (deliveryId: string, reason: string) => giveUpDelivery(deps, deliveryId, reason),
+  };
+}
+
+export type DeliverActivities = ReturnType<typeof createDeliverActivities>;
+
+async function sendOnce(
+  deps: DeliverDeps,
+  deliveryId: string,
+  send: (owed: OwedDelivery) => Promise<SendFailure | number | null>,
+): Promise<DeliveryOutcome> {
+  const owed = await findSendable(deps, deliveryId);
+  if (typeof owed === 'string') return owed;
+  const result = await send(owed);
+  if (result !== null && typeof result === 'object') return fail(deps, deliveryId, result);
+  await completeDelivery(deps, deliveryId, result);
+  return 'delivered';
+}
+
+async function findSendable(deps: DeliverDeps, deliveryId: string): Promise<OwedDelivery | DeliveryOutcome> {
+  const owed = await findDelivery(deps.dataSource.manager, deliveryId);
+  if (owed?.delivery.status !== 'pending') return 'gone';
+  const reason = owed.rule && reasonToSkip(owed.rule);
+  if (!reason) return owed;
+  await skipDelivery(deps, deliveryId, reason);
+  return 'skipped';
+}
+
+async function fail(deps: DeliverDeps, deliveryId: string, failure: SendFailure): Promise<never> {
+  await recordFailedAttempt(deps, deliveryId, {
+    error: failure.message,
+    responseStatus: failure.responseStatus,
+  });
+  throw toApplicationFailure(failure);
+}
+
+async function postWebhook(
+  deps: DeliverDeps,
+  { delivery, rule }: OwedDelivery,
+): Promise<SendFailure | number> {
+  const config = rule && readWebhookConfig(JSON.parse(rule.config));
+  if (!config) return { message: 'the rule has no webhook address', permanent: true, responseStatus: null };
+  try {
+    const answer = await deps.http.request({
+      method: 'POST',
+      url: config.url,
+      headers: {
+        'content-type': 'application/json',
+        'user-agent': 'Slipway',
+        'x-slipway-delivery': delivery.uuid,
+        'x-slipway-event': delivery.event,
+      },
+      body: JSON.stringify(delivery.payload),
+      timeoutMs: deps.config.NOTIFICATION_SEND_TIMEOUT * 1000,
+      maxResponseBytes: LARGEST_ANSWER_BYTES,
+      signal: cancellationSignal(),
+    });
+    return judgeResponse(answer.status, answer.headers['retry-after'], deps.now()) ?? answer.status;
+  } catch (error) {
+    if (!(error instanceof OutboundError)) throw error;
+    const permanent = error.kind === 'invalid-url' || error.kind === 'refused-address';
+    return { message: error.message, permanent, responseStatus: null };
+  }
+}
+
+async function sendEmail(deps: DeliverDeps, { delivery, rule }: OwedDelivery): Promise<SendFailure | null> {
+  const mail = rule
+    ? eventMail(deps, delivery.event, delivery.payload, readEmailConfig(JSON.parse(rule.config)))
+    : delivery.event === CONFIRM_EMAIL
+      ? await confirmationMail(deps, delivery.payload)
+      : undefined;
+  if (!mail) return { message: 'there is no address to write to', permanent: true, responseStatus: null };
+  try {
+    await deps.mailer.send({ ...mail, deliveryId: delivery.uuid });
+    return null;
+  } catch (error) {
+    const code = (error as { responseCode?: unknown }).responseCode;
+    const responseStatus = typeof code === 'number' ? code : null;
+    return {
+      message: `the mail server refused: ${error instanceof Error ? error.message : String(error)}`,
+      permanent: responseStatus !== null && responseStatus >= 500,
+      responseStatus,
+    };
+  }
+}
+
+function eventMail(
+  deps: DeliverDeps,
+  event: string,
+  payload: Record<string, unknown>,
+  config?: { email: string },
+) {
+  if (!config || !isEventKind(event)) return undefined;
+  const message = describeEvent(event, payload);
+  const footer = `${deps.config.REGISTRY_TITLE} sends this because of a rule of the repository; its administrators can remove it.`;
+  return {
+    to: config.email,
+    subject: `[${deps.config.REGISTRY_TITLE_SHORT}] ${message.summary}`,
+    ...renderMail(message, footer),
+  };
+}
+
+async function confirmationMail(deps: DeliverDeps, payload: Record<string, unknown>) {
+  const issued = await issueConfirmationCode(deps, Number(payload.authorized_email_id));
+  return issued && { to: issued.email, ...renderConfirmationMail(deps.config, issued) };
+}

@@ -1,0 +1,51 @@
+import { ApplicationFailure, ApplicationFailureCategory } from '@temporalio/common';
+
+import { DELIVERY_REFUSED } from '../../workflows/shared/failure-types';
+
+export interface SendFailure {
+  message: string;
+  /** Trying again is pointless. */
+  permanent: boolean;
+  responseStatus: number | null;
+  /** What the receiver asked for with `Retry-After`. */
+  retryAfterMs?: number;
+}
+
+/** Receivers that fail are expected: such failures stay out of the error metrics (temporal spec 7). */
+export function toApplicationFailure(failure: SendFailure): ApplicationFailure {
+  return ApplicationFailure.create({
+    message: failure.message,
+    type: failure.permanent ? DELIVERY_REFUSED : 'DeliveryFailed',
+    nonRetryable: failure.permanent,
+    category: ApplicationFailureCategory.BENIGN,
+    ...(failure.retryAfterMs === undefined ? {} : { nextRetryDelay: failure.retryAfterMs }),
+  });
+}
+
+const RETRYABLE_STATUSES = [408, 425, 429];
+const LONGEST_WAIT_MS = 6 * 3_600_000;
+
+/** Undefined when the receiver took the message; 4xx other than 408, 425 and 429 is final (design 8). */
+export function judgeResponse(
+  status: number,
+  retryAfter: string | undefined,
+  nowMs: number,
+): SendFailure | undefined {
+  if (status >= 200 && status < 300) return undefined;
+  const permanent = status >= 300 && status < 500 && !RETRYABLE_STATUSES.includes(status);
+  const retryAfterMs = permanent ? undefined : parseRetryAfter(retryAfter, nowMs);
+  return {
+    message: `the receiver answered ${status}`,
+    permanent,
+    responseStatus: status,
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+  };
+}
+
+/** Seconds or an HTTP date (RFC 9110, 10.2.3), bounded to 6 hours; undefined when absent or neither. */
+export function parseRetryAfter(value: string | undefined, nowMs: number): number | undefined {
+  if (value === undefined) return undefined;
+  const wanted = /^\d+$/.test(value.trim()) ? Number(value) * 1000 : Date.parse(value) - nowMs;
+  if (!Number.isFinite(wanted)) return undefined;
+  return Math.min(Math.max(wanted, 1000), LONGEST_WAIT_MS);
+}

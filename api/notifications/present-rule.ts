@@ -1,0 +1,15 @@
+import type { NotificationRule } from '../../db/entities/notifications';
+
+/** The view of api spec 11, and `last_error`: why the newest delivery was given up. */
+export function presentRule(rule: NotificationRule) {
+  return {
+    uuid: rule.uuid,
+    title: rule.title,
+    event: rule.event,
+    method: rule.method,
+    config: JSON.parse(rule.config) as Record<string, unknown>,
+    event_config: rule.eventConfig,
+    number_of_failures: rule.numberOfFailures,
+    last_error: rule.lastError ?? null,
+  };
+}

@@ -1,0 +1,36 @@
+import { ActivityFailure, isCancellation, proxyActivities } from '@temporalio/workflow';
+
+import type { DeliverActivities, DeliveryOutcome } from '../activities/deliver/activities';
+import { deliveryOptions, recordOptions } from './shared/activity-options';
+import type { DeliverNotificationInput } from './shared/contracts';
+import { QUEUES } from './shared/queues';
+
+/**
+ * Brings one message to its receiver: tries over hours, honours `Retry-After`, stops at once when the receiver says
+ * never. Its id is the delivery's, so an event reaches a rule's receiver as one delivery however often it is relayed.
+ */
+export async function deliverNotification(
+  input: DeliverNotificationInput,
+): Promise<DeliveryOutcome | 'failed'> {
+  const { postWebhook, sendEmail, ringBell } = proxyActivities<DeliverActivities>(
+    deliveryOptions(input.timings),
+  );
+  const { giveUpDelivery } = proxyActivities<DeliverActivities>({
+    ...recordOptions,
+    taskQueue: QUEUES.deliver,
+  });
+  const summary = `${input.event} of ${input.repository}`;
+  const send = { webhook: postWebhook, email: sendEmail, quay_notification: ringBell }[input.method];
+
+  if (!send) {
+    await giveUpDelivery(input.deliveryId, `there is no method "${input.method}"`);
+    return 'failed';
+  }
+  try {
+    return await send.executeWithOptions({ summary }, [input.deliveryId]);
+  } catch (error) {
+    if (isCancellation(error) || !(error instanceof ActivityFailure)) throw error;
+    await giveUpDelivery(input.deliveryId, error.cause?.message ?? error.message);
+    return 'failed';
+  }
+}
