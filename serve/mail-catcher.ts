@@ -133,8 +133,9 @@ async function answer(folder: string, url: string): Promise<Page> {
   const match = /^\/(?:api\/)?messages\/([\w-]+)$/.exec(pathname);
   const mail = match?.[1] ? await readMail(folder, match[1]) : undefined;
   if (!mail) return { status: 404, type: 'text/plain; charset=utf-8', body: 'there is no such mail\n' };
-  if (pathname.startsWith('/api/'))
+  if (pathname.startsWith('/api/')) {
     return { status: 200, type: 'application/json', body: JSON.stringify(mail) };
+  }
   return { status: 200, type: HTML, body: renderMail(mail) };
 }
 
@@ -147,8 +148,9 @@ async function listMails(folder: string): Promise<CaughtMail[]> {
   const mails: CaughtMail[] = [];
   for (const name of names) {
     const mail = await readMail(folder, name.slice(0, -4));
-    if (mail)
+    if (mail) {
       mails.push({ id: mail.id, receivedAtMs: mail.receivedAtMs, to: mail.to, subject: mail.subject });
+    }
   }
   return mails;
 }

@@ -45,7 +45,9 @@ export function judgeResponse(
 /** Seconds or an HTTP date (RFC 9110, 10.2.3), bounded to 6 hours; undefined when absent or neither. */
 export function parseRetryAfter(value: string | undefined, nowMs: number): number | undefined {
   if (value === undefined) return undefined;
-  const wanted = /^\d+$/.test(value.trim()) ? Number(value) * 1000 : Date.parse(value) - nowMs;
+  // Date.parse takes almost anything for a date; an HTTP date begins with the name of a day.
+  const isDate = /^[A-Z][a-z]{2,8},? /.test(value);
+  const wanted = /^\d+$/.test(value.trim()) ? Number(value) * 1000 : isDate ? Date.parse(value) - nowMs : NaN;
   if (!Number.isFinite(wanted)) return undefined;
   return Math.min(Math.max(wanted, 1000), LONGEST_WAIT_MS);
 }

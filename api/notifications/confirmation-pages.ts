@@ -1,7 +1,8 @@
 /** Two small pages for people who come from a mail; nothing of the request is echoed but the checked code. */
 export function confirmationPage(code: string): string {
-  if (!/^[\w-]{8,64}$/.test(code))
+  if (!/^[\w-]{8,64}$/.test(code)) {
     return resultPage('Not confirmed', 'This link is incomplete; copy it whole from the mail.');
+  }
   return page(
     'Confirm your address',
     `<p>Messages about the repository will be sent to the address that this mail reached.</p>

@@ -1,17 +1,17 @@
 import { z } from 'zod';
 
-import type { Config } from '../../config/schema';
 import type { ActDeps } from '../../commands/act';
 import { ActError } from '../../commands/act-error';
 import type { RuleRepository } from '../../commands/notifications/rules';
 import { createRule, deleteRule, resetRule, testRule } from '../../commands/notifications/rules';
 import { NotificationRule } from '../../db/entities/notifications';
+import type { PublicAddress } from '../../model/event-payloads';
 import { repositoryPayload } from '../../model/event-payloads';
 import type { ApiRequest, ApiRoute } from '../route';
 import { presentRule } from './present-rule';
 
 export interface NotificationRouteDeps extends ActDeps {
-  config: Pick<Config, 'SERVER_HOSTNAME' | 'PREFERRED_URL_SCHEME'>;
+  address: PublicAddress;
 }
 
 const newRule = z.looseObject({
@@ -96,7 +96,7 @@ export function createNotificationRoutes(deps: NotificationRouteDeps): ApiRoute[
       ...ADMIN,
       async handle(request) {
         const repository = ruleRepository(request);
-        const payload = repositoryPayload(deps.config, repository);
+        const payload = { ...repositoryPayload(deps.address, repository) };
         await testRule(deps, request.actor, repository, request.params.uuid ?? '', payload);
         return { status: 200, body: {} };
       },

@@ -1,0 +1,48 @@
+import assert from 'node:assert/strict';
+
+import { judgeResponse, parseRetryAfter, toApplicationFailure } from '../../../activities/deliver/failures';
+
+const now = Date.parse('2026-02-03T10:00:00Z');
+
+describe('judgeResponse', () => {
+  it('is content with every 2xx', () => {
+    assert.equal(judgeResponse(200, undefined, now), undefined);
+    assert.equal(judgeResponse(204, '5', now), undefined);
+  });
+
+  it('takes redirects and 4xx for final, but for 408, 425 and 429', () => {
+    for (const status of [301, 307, 400, 401, 404, 410])
+      assert.equal(judgeResponse(status, '9', now)?.permanent, true);
+    for (const status of [408, 425, 429, 500, 503])
+      assert.equal(judgeResponse(status, undefined, now)?.permanent, false);
+  });
+
+  it('waits as long as the receiver asked', () => {
+    assert.equal(judgeResponse(429, '120', now)?.retryAfterMs, 120_000);
+    assert.equal(judgeResponse(503, 'Tue, 03 Feb 2026 10:05:00 GMT', now)?.retryAfterMs, 300_000);
+  });
+});
+
+describe('parseRetryAfter', () => {
+  it('stays between a second and six hours', () => {
+    assert.equal(parseRetryAfter('0', now), 1000);
+    assert.equal(parseRetryAfter('Tue, 03 Feb 2026 09:00:00 GMT', now), 1000);
+    assert.equal(parseRetryAfter('9999999', now), 6 * 3_600_000);
+  });
+
+  it('ignores what is neither seconds nor a date', () => {
+    for (const value of [undefined, '', 'soon', '-5', '1e3'])
+      assert.equal(parseRetryAfter(value, now), undefined, value);
+  });
+});
+
+describe('toApplicationFailure', () => {
+  it('stops retries of final failures only', () => {
+    const failure = { message: 'x', responseStatus: 404 };
+    assert.equal(toApplicationFailure({ ...failure, permanent: true }).nonRetryable, true);
+    assert.equal(
+      toApplicationFailure({ ...failure, permanent: false, retryAfterMs: 5000 }).nextRetryDelay,
+      5000,
+    );
+  });
+});
