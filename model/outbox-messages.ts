@@ -1,4 +1,7 @@
-/** What the relay makes of a committed act; ids and names only (temporal spec 13). */
+/**
+ * What the relay makes of a committed act; ids and names only (temporal spec 13). `repository` is the name inside the
+ * namespace everywhere here; the relay joins them for workflows.
+ */
 export interface OutboxMessages {
   /** Signals `build-queue:<namespace>` to enqueue. */
   'build.queued': {

@@ -1,0 +1,58 @@
+import { Client } from '@temporalio/client';
+
+import { loadConfig } from '../config/load';
+import { createDataSource } from '../db/data-source';
+import { outboxState } from '../db/stores/outbox';
+import { indexerState } from '../scanner/indexer-state';
+import { startHealthServer } from '../telemetry/health';
+import { createLogger } from '../telemetry/logger';
+import { addGauge, createMetrics } from '../telemetry/metrics';
+import { createOutboxDeliveries } from './outbox-deliveries';
+import { OutboxRelay } from './outbox-relay';
+import { runProcess } from './process';
+import { lazyConnection } from './runtime';
+
+/** The process `relay`: any number of them may run. */
+async function main(): Promise<void> {
+  const config = loadConfig();
+  const logger = createLogger('relay', config);
+  const dataSource = createDataSource(config);
+  const connection = lazyConnection(config);
+  const client = new Client({ connection, namespace: config.TEMPORAL_NAMESPACE });
+  const state = indexerState();
+  const relay = new OutboxRelay({
+    dataSource,
+    deliver: createOutboxDeliveries({ client, config, indexerState: () => state }),
+    logger,
+  });
+
+  await runProcess(logger, async (stopping) => {
+    const metrics = createMetrics('relay');
+    addGauge(metrics, 'slipway_outbox_waiting', 'Outbox rows not delivered yet', async () => {
+      return (await outboxState(dataSource)).waiting;
+    });
+    addGauge(metrics, 'slipway_outbox_parked', 'Outbox rows that Temporal refused too often', async () => {
+      return (await outboxState(dataSource)).parked;
+    });
+    addGauge(metrics, 'slipway_outbox_oldest_seconds', 'Age of the oldest undelivered row', async () => {
+      const { oldestWaitingMs } = await outboxState(dataSource);
+      return oldestWaitingMs === null ? 0 : (Date.now() - oldestWaitingMs) / 1000;
+    });
+    await dataSource.initialize();
+    await startHealthServer(
+      config.SLIPWAY_HEALTH_PORT,
+      async () => {
+        await dataSource.query('SELECT 1');
+      },
+      metrics,
+    );
+    stopping.addEventListener('abort', () => relay.stop());
+    logger.info({ temporal: config.TEMPORAL_ADDRESS }, 'relay started');
+    await relay.run();
+    logger.info({}, 'relay stopped');
+    await connection.close();
+    await dataSource.destroy();
+  });
+}
+
+void main();
