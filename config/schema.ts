@@ -50,7 +50,15 @@ export const configSchema = z.object({
   OUTBOUND_ALLOWED_NETWORKS: list.default([]),
 
   SUPER_USERS: list.default([]),
+  GLOBAL_READONLY_SUPER_USERS: list.default([]),
+  FEATURE_SUPERUSERS_FULL_ACCESS: flag.default(false),
   ROBOTS_DISALLOW: flag.default(false),
+  /** Full names of robots that work although `ROBOTS_DISALLOW` is set. */
+  ROBOTS_WHITELIST: list.default([]),
+  PASSWORD_HASH_MEMORY_KIB: z.coerce.number().int().min(8).default(19_456),
+  PASSWORD_HASH_ITERATIONS: z.coerce.number().int().min(1).default(2),
+  /** Password hashes that one process computes at the same time; others wait. */
+  PASSWORD_HASHES_AT_ONCE: z.coerce.number().int().min(1).default(4),
   FEATURE_ANONYMOUS_ACCESS: flag.default(true),
   FEATURE_USER_CREATION: flag.default(true),
   FEATURE_USER_INITIALIZE: flag.default(false),
@@ -59,9 +67,15 @@ export const configSchema = z.object({
   FEATURE_READER_BUILD_LOGS: flag.default(false),
   CREATE_PRIVATE_REPO_ON_PUSH: flag.default(true),
   BROWSER_API_CALLS_XHR_ONLY: flag.default(true),
+  CORS_ORIGIN: z.string().default('*'),
+  SESSION_COOKIE_NAME: z
+    .string()
+    .regex(/^[\w-]+$/)
+    .default('_csrf_token'),
   SESSION_TIMEOUT: duration.default('31d'),
   FRESH_LOGIN_TIMEOUT: duration.default('10m'),
   DEFAULT_TAG_EXPIRATION: duration.default('2w'),
+  TAG_EXPIRATION_OPTIONS: list.default(['0s', '1d', '1w', '2w', '4w']),
   LABELED_EXPIRATION_MINIMUM: duration.default('1h'),
   LABELED_EXPIRATION_MAXIMUM: duration.default('104w'),
   PUSH_TEMP_TAG_EXPIRATION_SEC: z.coerce.number().int().positive().default(3600),
