@@ -1,5 +1,5 @@
-import type { ColumnOptions, ValueTransformer } from 'typeorm';
-import { Column, PrimaryGeneratedColumn } from 'typeorm';
+import type { ValueTransformer } from 'typeorm';
+import { Column } from 'typeorm';
 
 import { openSealed, seal } from './sealing';
 
@@ -31,7 +31,9 @@ interface Extra {
   unique?: boolean;
 }
 
-export const Id = () => PrimaryGeneratedColumn({ type: 'bigint', unsigned: true });
+/** Not `PrimaryGeneratedColumn`: that one takes no transformer, and ids would be text. */
+export const Id = () =>
+  Column({ type: 'bigint', unsigned: true, primary: true, generated: 'increment', transformer: integer });
 /** The id of a row of another table. */
 export const Ref = (extra: Extra = {}) =>
   Column({ type: 'bigint', unsigned: true, transformer: integer, ...extra });
