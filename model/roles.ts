@@ -18,3 +18,13 @@ export type RepositoryState = (typeof REPOSITORY_STATES)[number];
 
 export const ACCOUNT_KINDS = ['user', 'organization', 'robot'] as const;
 export type AccountKind = (typeof ACCOUNT_KINDS)[number];
+
+/** A role at least as strong as the other one; null is no role. */
+export function atLeast(role: RepositoryRole | null, minimum: RepositoryRole): boolean {
+  return role !== null && REPOSITORY_ROLES.indexOf(role) >= REPOSITORY_ROLES.indexOf(minimum);
+}
+
+/** The same on namespaces and teams. */
+export function atLeastTeamRole(role: TeamRole | null, minimum: TeamRole): boolean {
+  return role !== null && TEAM_ROLES.indexOf(role) >= TEAM_ROLES.indexOf(minimum);
+}
