@@ -1,0 +1,81 @@
+import type { IncomingMessage } from 'node:http';
+
+import type { ZodError } from 'zod';
+
+import { invalidRequest, PlainRefusal } from '../errors';
+import type { ApiRoute } from '../route';
+
+export const JSON_LIMIT_BYTES = 1024 * 1024;
+
+export interface RequestBody {
+  json: unknown;
+  raw: Buffer;
+}
+
+const EMPTY = Buffer.alloc(0);
+
+/** Reads and checks the body that a route asks for; nothing is read where it asks for none. */
+export async function readBody(request: IncomingMessage, route: ApiRoute): Promise<RequestBody> {
+  if (route.rawBody)
+    return { json: undefined, raw: await readBytes(request, route.rawBody.limitBytes, tooLarge) };
+  if (!route.bodySchema) return { json: undefined, raw: EMPTY };
+  const parsed = route.bodySchema.safeParse(await readJson(request, route.optionalBody ?? false));
+  if (!parsed.success) throw schemaRefusal(parsed.error);
+  return { json: parsed.data, raw: EMPTY };
+}
+
+async function readJson(request: IncomingMessage, optional: boolean): Promise<unknown> {
+  if (!isJson(request.headers['content-type'])) {
+    if (optional) return {};
+    throw new PlainRefusal(415, { message: 'the request needs the header Content-Type: application/json' });
+  }
+  const bytes = await readBytes(request, JSON_LIMIT_BYTES, () =>
+    invalidRequest(`the body is larger than ${JSON_LIMIT_BYTES} bytes`),
+  );
+  if (optional && bytes.length === 0) return {};
+  let value: unknown;
+  try {
+    value = JSON.parse(bytes.toString('utf8'));
+  } catch {
+    throw new PlainRefusal(400, { message: 'the body is not valid JSON' });
+  }
+  if (value === null) throw invalidRequest('the body is null; an object is needed');
+  return value;
+}
+
+function isJson(contentType: string | undefined): boolean {
+  const type = (contentType ?? '').split(';')[0]?.trim().toLowerCase() ?? '';
+  return type === 'application/json' || /^application\/[\w.-]+\+json$/.test(type);
+}
+
+async function readBytes(
+  request: IncomingMessage,
+  limitBytes: number,
+  refusal: () => Error,
+): Promise<Buffer> {
+  if (Number(request.headers['content-length'] ?? 0) > limitBytes) throw refusal();
+  const chunks: Buffer[] = [];
+  let received = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    received += chunk.length;
+    if (received > limitBytes) throw refusal();
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
+function tooLarge(): PlainRefusal {
+  return new PlainRefusal(413, { message: 'the body is too large' });
+}
+
+/** `visibility: Invalid option …; repository: …`: every field at fault with its reason. */
+function schemaRefusal(error: ZodError): Error {
+  const issues = error.issues.map((issue) => ({
+    field: issue.path.join('.') || 'body',
+    reason: issue.message,
+  }));
+  return invalidRequest(
+    issues.map(({ field, reason }) => `${field}: ${reason}`).join('; '),
+    issues[0]?.field,
+  );
+}

@@ -1,0 +1,180 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+
+import { stringifySetCookie } from 'cookie';
+
+import { ActError } from '../commands/act-error';
+import { parseDurationMs } from '../model/durations';
+import { nextRequestId } from '../telemetry/request-ids';
+import type { ApiDeps } from './api-deps';
+import { publicUrl } from './api-deps';
+import { ApiProblem, ApiRefusal, PlainRefusal, refusalOf } from './errors';
+import { authenticate } from './pipeline/authenticate';
+import { authorize } from './pipeline/authorize';
+import { refuseBareBrowserCalls } from './pipeline/browser-rule';
+import { corsHeaders } from './pipeline/cors';
+import type { BrowserCookies } from './pipeline/csrf';
+import { needsCsrfToken, refuseForgery } from './pipeline/csrf';
+import { createRouteMatcher } from './pipeline/match-route';
+import type { RouteMatch } from './pipeline/match-route';
+import { readBody } from './pipeline/read-body';
+import { respond } from './pipeline/respond';
+import type { ApiResponse, ApiRoute } from './route';
+
+export type ApiRouter = (request: IncomingMessage, response: ServerResponse) => Promise<boolean>;
+
+/** Serves the route table; answers false, without touching the response, when no route has the path. */
+export function createApiRouter(deps: ApiDeps, cookies: BrowserCookies, routes: ApiRoute[]): ApiRouter {
+  const match = createRouteMatcher(routes);
+  return async (request, response) => {
+    const { path, query } = splitUrl(request.url ?? '/');
+    const found = match(path);
+    if (!found && !path.startsWith('/api/')) return false;
+    const requestId = nextRequestId();
+    response.setHeader('X-Request-ID', requestId);
+    for (const [name, value] of Object.entries(corsHeaders(deps.config, path)))
+      response.setHeader(name, value);
+    try {
+      if (!found) throw new PlainRefusal(404, { message: `there is no route ${path}` });
+      const answer = await answerCall(deps, cookies, request, { path, query, match: found });
+      writeSession(deps, cookies, response, answer.session);
+      await respond(response, answer);
+    } catch (error) {
+      await sendFailure(deps, request, response, { error, requestId, path });
+    }
+    return true;
+  };
+}
+
+interface Call {
+  path: string;
+  query: URLSearchParams;
+  match: RouteMatch;
+}
+
+/** The order of checks of api spec 1. */
+async function answerCall(
+  deps: ApiDeps,
+  cookies: BrowserCookies,
+  request: IncomingMessage,
+  { path, query, match }: Call,
+): Promise<ApiResponse> {
+  if (request.method === 'OPTIONS') return { status: 200, body: null };
+  const route = findRoute(request, match);
+  const params = decodeParams(match.params);
+  if (deps.config.BROWSER_API_CALLS_XHR_ONLY) refuseBareBrowserCalls(request, path);
+  const caller = await authenticate(deps, cookies, request, route);
+  if (needsCsrfToken(request.method) && !caller.isProvenByHeader && !route.withoutCsrf) {
+    refuseForgery(request, query, caller.csrfToken);
+  }
+  const granted = await authorize(deps, route, caller, params);
+  const body = await readBody(request, route);
+  return route.handle({
+    ...granted,
+    identity: caller.identity,
+    actor: caller.actor,
+    session: caller.session,
+    csrfToken: caller.csrfToken,
+    params,
+    query,
+    body: body.json,
+    rawBody: body.raw,
+    headers: request.headers,
+  });
+}
+
+function splitUrl(url: string): { path: string; query: URLSearchParams } {
+  const mark = url.indexOf('?');
+  if (mark < 0) return { path: url, query: new URLSearchParams() };
+  return { path: url.slice(0, mark), query: new URLSearchParams(url.slice(mark + 1)) };
+}
+
+function findRoute(request: IncomingMessage, { methods }: RouteMatch): ApiRoute {
+  const route = methods.get(request.method === 'HEAD' ? 'GET' : (request.method ?? ''));
+  if (route) return route;
+  const allowed = [...methods.keys()].join(', ');
+  throw new PlainRefusal(
+    405,
+    { message: `the method ${request.method ?? ''} is not allowed here: ${allowed}` },
+    { Allow: allowed },
+  );
+}
+
+/** Percent-encoding is undone once; a plus stays a plus, robots are named with one. */
+function decodeParams(encoded: Record<string, string>): Record<string, string> {
+  try {
+    return Object.fromEntries(
+      Object.entries(encoded).map(([name, text]) => [name, decodeURIComponent(text)]),
+    );
+  } catch {
+    throw new PlainRefusal(400, { message: 'the path is not validly percent-encoded' });
+  }
+}
+
+function writeSession(
+  deps: ApiDeps,
+  cookies: BrowserCookies,
+  response: ServerResponse,
+  session: ApiResponse['session'],
+): void {
+  if (session === undefined) return;
+  const attributes = {
+    name: deps.config.SESSION_COOKIE_NAME,
+    path: '/',
+    httpOnly: true,
+    sameSite: 'lax' as const,
+    secure: deps.config.PREFERRED_URL_SCHEME === 'https',
+  };
+  if (session === 'ended') {
+    response.setHeader('Set-Cookie', stringifySetCookie({ ...attributes, value: '', maxAge: 0 }));
+    return;
+  }
+  if (session.kind === 'visitor') {
+    response.setHeader('Set-Cookie', stringifySetCookie({ ...attributes, value: cookies.write(session) }));
+    return;
+  }
+  const maxAge = Math.floor((parseDurationMs(deps.config.SESSION_TIMEOUT) ?? 0) / 1000);
+  response.setHeader(
+    'Set-Cookie',
+    stringifySetCookie({ ...attributes, value: cookies.write(session), maxAge }),
+  );
+  response.setHeader('X-Next-CSRF-Token', session.csrfToken);
+}
+
+interface Failure {
+  error: unknown;
+  requestId: string;
+  path: string;
+}
+
+async function sendFailure(
+  deps: ApiDeps,
+  request: IncomingMessage,
+  response: ServerResponse,
+  failure: Failure,
+): Promise<void> {
+  const refusal = asRefusal(deps, failure);
+  if (response.headersSent || request.destroyed) {
+    response.destroy();
+    return;
+  }
+  // What the client still sends is not read: the connection ends with the answer.
+  if (!request.complete) response.setHeader('Connection', 'close');
+  await respond(response, {
+    status: refusal.status,
+    body: refusal.body(publicUrl(deps.config)),
+    headers: refusal.headers,
+  });
+}
+
+function asRefusal(deps: ApiDeps, { error, requestId, path }: Failure): ApiRefusal {
+  if (error instanceof ApiRefusal) return error;
+  if (error instanceof ActError) return refusalOf(error);
+  deps.logger.error({ err: error, requestId, path }, 'a request failed');
+  return new ApiProblem(
+    'internal_error',
+    `something failed on our side; its trace is logged as ${requestId}`,
+    {
+      request_id: requestId,
+    },
+  );
+}
