@@ -138,5 +138,5 @@ class SdkLogBridge implements SdkLogger {
 
 /** Our logger prints errors under `err`; the SDK hands them over as `error`. */
 function readable({ error, ...meta }: LogMetadata): object {
-  return error === undefined ? meta : { ...meta, err: error };
+  return error === undefined ? meta : { ...meta, err: error as unknown };
 }

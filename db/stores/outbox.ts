@@ -108,11 +108,12 @@ export async function purgeDelivered(
       .orderBy('o.deliveredAtMs')
       .limit(limit)
       .getMany();
-    if (rows.length > 0)
+    if (rows.length > 0) {
       await manager.delete(
         OutboxRow,
         rows.map((row) => row.id),
       );
+    }
     return rows.length;
   });
 }
