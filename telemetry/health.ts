@@ -2,31 +2,68 @@ import { once } from 'node:events';
 import type { Server } from 'node:http';
 import { createServer } from 'node:http';
 
-/** Whether each thing that a process stands on works: `{database: true, storage: false}`. */
-export type HealthCheck = () => Promise<Record<string, boolean>>;
+import type { Registry } from 'prom-client';
 
-export interface HealthReport {
-  data: { services: Record<string, boolean> };
-  status_code: 200 | 503;
-}
+/** Throws when the process cannot do its work; the message is shown to operators. */
+export type HealthCheck = () => Promise<void> | void;
 
-/** Runs a check in Quay's shape (api spec 32); a check that throws counts as unhealthy. */
-export async function reportHealth(check: HealthCheck): Promise<HealthReport> {
-  const services = await check().catch(() => ({ process: false }));
-  const isHealthy = Object.values(services).every(Boolean);
-  return { data: { services }, status_code: isHealthy ? 200 : 503 };
-}
+const CHECK_TIMEOUT_MS = 5000;
 
-/** Answers `GET /health` on loopback, for supervisors: 200 or 503 with what works and what does not. */
-export async function startHealthServer(port: number, check: HealthCheck): Promise<Server> {
+/**
+ * Answers `GET /health` on loopback with 200 or 503 and JSON `{status, reason?}`, and `GET /metrics` when there are some.
+ * Without a port it does nothing. The server never keeps the process alive.
+ */
+export async function startHealthServer(
+  port: number | undefined,
+  check: HealthCheck,
+  metrics?: Registry,
+): Promise<Server | undefined> {
+  if (port === undefined) return undefined;
   const server = createServer((request, response) => {
-    void reportHealth(check).then((report) => {
-      const isKnown = request.url === '/health';
-      response.writeHead(isKnown ? report.status_code : 404, { 'Content-Type': 'application/json' });
-      response.end(isKnown ? `${JSON.stringify(report)}\n` : '{"message":"only /health is here"}\n');
+    const answer = request.url === '/metrics' && metrics ? metricsOf(metrics) : healthOf(check);
+    void answer.then(({ status, type, body }) => {
+      response.writeHead(status, { 'content-type': type }).end(body);
     });
   });
   server.listen(port, '127.0.0.1');
   await once(server, 'listening');
+  server.unref();
   return server;
+}
+
+interface Answer {
+  status: number;
+  type: string;
+  body: string;
+}
+
+async function healthOf(check: HealthCheck): Promise<Answer> {
+  const type = 'application/json';
+  try {
+    await inTime(check);
+    return { status: 200, type, body: JSON.stringify({ status: 'ok' }) };
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    return { status: 503, type, body: JSON.stringify({ status: 'unhealthy', reason }) };
+  }
+}
+
+async function metricsOf(metrics: Registry): Promise<Answer> {
+  try {
+    return { status: 200, type: metrics.contentType, body: await metrics.metrics() };
+  } catch (error) {
+    return { status: 500, type: 'text/plain', body: `metrics cannot be read: ${String(error)}\n` };
+  }
+}
+
+async function inTime(check: HealthCheck): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer within ${CHECK_TIMEOUT_MS} ms`)), CHECK_TIMEOUT_MS);
+  });
+  try {
+    await Promise.race([check(), late]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
