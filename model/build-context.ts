@@ -19,8 +19,9 @@ export function resolveApiPaths(input: {
 }): BuildPaths {
   const { dockerfile_path: dockerfilePath, subdirectory, context } = input;
   if (dockerfilePath) return { dockerfilePath, context: context || directoryOf(dockerfilePath) };
-  if (subdirectory)
-    {return { dockerfilePath: join(subdirectory, 'Dockerfile'), context: context || subdirectory };}
+  if (subdirectory) {
+    return { dockerfilePath: join(subdirectory, 'Dockerfile'), context: context || subdirectory };
+  }
   if (context) return { dockerfilePath: join(context, 'Dockerfile'), context };
   return { dockerfilePath: '/Dockerfile', context: '/' };
 }

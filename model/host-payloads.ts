@@ -19,8 +19,9 @@ function readGithub(body: Json): HostPayload | undefined {
   if (typeof body.zen === 'string') return skipped('this was the ping of a git host');
   const repository = record(body.repository);
   const head = body.head_commit;
-  if (typeof body.ref !== 'string' || typeof repository.ssh_url !== 'string' || head === undefined)
-    {return undefined;}
+  if (typeof body.ref !== 'string' || typeof repository.ssh_url !== 'string' || head === undefined) {
+    return undefined;
+  }
   if (head === null) return pushes([{ ...NOTHING, ref: body.ref }]);
   const { id, url, timestamp, message, author, committer } = record(head);
   if (typeof id !== 'string' || typeof url !== 'string' || typeof timestamp !== 'string') return undefined;

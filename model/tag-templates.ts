@@ -72,8 +72,9 @@ function renderPlaceholder(expression: string, data: Record<string, unknown>): s
   if (!found || found.length === 0) return undefined;
   const texts: string[] = [];
   for (const value of found) {
-    if (typeof value !== 'string' && typeof value !== 'number' && typeof value !== 'boolean')
-      {return undefined;}
+    if (typeof value !== 'string' && typeof value !== 'number' && typeof value !== 'boolean') {
+      return undefined;
+    }
     texts.push(String(value));
   }
   return texts.join(',').slice(0, MAX_RESULT_LENGTH);

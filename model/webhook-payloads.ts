@@ -30,8 +30,9 @@ export const DELETED = 'the ref was deleted';
  * spec 1.6, 1.7, 2.2). One push for each ref that the payload speaks of; `gitUrl` replaces whatever URL it names.
  */
 export function readPush(body: unknown, gitUrl: string): ReadPush {
-  if (!isRecord(body))
-    {return { kind: 'invalid', problem: { field: 'payload', reason: 'must be a JSON object' } };}
+  if (!isRecord(body)) {
+    return { kind: 'invalid', problem: { field: 'payload', reason: 'must be a JSON object' } };
+  }
   const host = readHostPush(body);
   if (host?.kind === 'skipped') return host;
   if (host) return { kind: 'pushes', pushes: host.pushes.map((push) => decideHostPush(push, gitUrl)) };
