@@ -1,0 +1,95 @@
+import { BlockList, isIP, isIPv4 } from 'node:net';
+
+import type { AddressRange } from './address-ranges';
+import { NEVER_ALLOWED, REFUSED_BY_DEFAULT } from './address-ranges';
+
+export type AddressDecision = { isAllowed: true } | { isAllowed: false; reason: string };
+
+export interface AddressPolicy {
+  /** Decides for one IP address as the resolver or the URL parser wrote it; IPv6 without brackets. */
+  check(address: string): AddressDecision;
+}
+
+interface Rule {
+  range: BlockList;
+  reason: string;
+}
+
+const ALLOWED: AddressDecision = { isAllowed: true };
+
+/**
+ * Refuses everything that is not a public unicast address, except the ranges in `allowedNetworks`
+ * (`OUTBOUND_ALLOWED_NETWORKS`: CIDR or single addresses). Unspecified and multicast addresses stay refused.
+ * Throws for an entry that is no network.
+ */
+export function createAddressPolicy({
+  allowedNetworks,
+}: {
+  allowedNetworks: readonly string[];
+}): AddressPolicy {
+  const never = NEVER_ALLOWED.map(toRule);
+  const refused = REFUSED_BY_DEFAULT.map(toRule);
+  const allowed = new BlockList();
+  for (const network of allowedNetworks) addNetwork(allowed, network);
+
+  function check(address: string): AddressDecision {
+    const plain = stripZone(address);
+    if (isIP(plain) === 0) return { isAllowed: false, reason: 'not an IP address' };
+    if (!isIPv4(plain)) {
+      const carried = embeddedIpv4(plain);
+      if (carried) return check(carried);
+    }
+    const family = isIPv4(plain) ? 'ipv4' : 'ipv6';
+    const matches = ({ range }: Rule): boolean => range.check(plain, family);
+    const rule = never.find(matches) ?? (allowed.check(plain, family) ? undefined : refused.find(matches));
+    return rule ? { isAllowed: false, reason: rule.reason } : ALLOWED;
+  }
+  return { check };
+}
+
+function toRule([network, prefix, reason]: AddressRange): Rule {
+  const range = new BlockList();
+  range.addSubnet(network, prefix, isIPv4(network) ? 'ipv4' : 'ipv6');
+  return { range, reason };
+}
+
+function addNetwork(list: BlockList, network: string): void {
+  const [address = '', prefix, ...rest] = network.split('/');
+  const family = isIP(address);
+  const longest = family === 4 ? 32 : 128;
+  const length = prefix === undefined ? longest : /^\d{1,3}$/.test(prefix) ? Number(prefix) : NaN;
+  if (family === 0 || rest.length > 0 || !(length <= longest)) {
+    throw new Error(`allowed network "${network}" is not an address or a CIDR range`);
+  }
+  list.addSubnet(address, length, family === 4 ? 'ipv4' : 'ipv6');
+}
+
+function stripZone(address: string): string {
+  return address.replace(/%.*$/s, '');
+}
+
+/** The IPv4 address that a packet to this IPv6 address ends at: v4-mapped, NAT64 (64:ff9b::/96) and 6to4. */
+function embeddedIpv4(address: string): string | undefined {
+  const groups = expandIpv6(address);
+  const [first, second, third] = groups;
+  if (first === 0x2002) return toIpv4(second, third);
+  const head = groups
+    .slice(0, 6)
+    .map((group) => group.toString(16))
+    .join(':');
+  return head === '0:0:0:0:0:ffff' || head === '64:ff9b:0:0:0:0' ? toIpv4(groups[6], groups[7]) : undefined;
+}
+
+function expandIpv6(address: string): number[] {
+  // The URL parser writes every form, a dotted tail included, as compressed groups of hex digits.
+  const compressed = new URL(`http://[${address}]`).hostname.slice(1, -1);
+  const [left = '', right] = compressed.split('::');
+  const head = left === '' ? [] : left.split(':');
+  const tail = !right ? [] : right.split(':');
+  const zeros = Array.from({ length: 8 - head.length - tail.length }, () => '0');
+  return [...head, ...zeros, ...tail].map((group) => parseInt(group, 16));
+}
+
+function toIpv4(high = 0, low = 0): string {
+  return [high >> 8, high & 0xff, low >> 8, low & 0xff].join('.');
+}

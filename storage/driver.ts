@@ -1,0 +1,91 @@
+import type { Hash } from 'node:crypto';
+import type { Readable } from 'node:stream';
+
+/** Byte positions as `fs.createReadStream` takes them: both inclusive, default everything. */
+export interface ByteRange {
+  start?: number;
+  end?: number;
+}
+
+export interface StoredBytes {
+  /** The bytes of the range. Consume it through `pipeline`, or destroy it: it holds a descriptor. */
+  stream: Readable;
+  /** Of the whole blob, not of the range. */
+  sizeBytes: number;
+}
+
+export interface AppendOptions {
+  /** More bytes than this reject with `UploadLimitError`. */
+  limitBytes?: number;
+  /** Sees every byte once, in the order and moment in which it is handed to storage: the place to hash. */
+  onChunk?: (chunk: Buffer) => void;
+  signal?: AbortSignal;
+}
+
+/**
+ * Appends to one upload; one append at a time. When an append rejects, `sizeBytes` says how much arrived and the bytes stay for
+ * a resume; after `StorageFullError` the append's own bytes are freed, so a hash that saw them must be thrown away.
+ */
+export interface UploadWriter {
+  /** Bytes in storage so far. */
+  readonly sizeBytes: number;
+  /**
+   * Answers the number of bytes appended. Stops at once when the signal aborts or the source breaks. The
+   * source is left paused and alive on failure, so that an answer can still be sent over its socket.
+   */
+  append(source: Readable, options?: AppendOptions): Promise<number>;
+  close(): Promise<void>;
+}
+
+/**
+ * Where bytes live. Keys come from `keys.ts` and are opaque to everybody else. Blobs never change once published;
+ * deleting is by exact key, so a new generation of a digest can never be lost to a collector of the old one.
+ */
+export interface Storage {
+  /**
+   * Offset 0 begins the upload; any other drops what lies behind it (the session's row knows how much counts) and throws
+   * `UploadMissingError` when there is less.
+   */
+  openUpload(key: string, options: { offset: number }): Promise<UploadWriter>;
+  uploadSize(key: string): Promise<number | undefined>;
+  readUpload(key: string, range?: ByteRange): Promise<StoredBytes>;
+  /** The first `lengthBytes` of an upload under the key of a new epoch. */
+  copyUpload(fromKey: string, toKey: string, lengthBytes: number): Promise<void>;
+  /**
+   * Makes the upload a durable blob: when it returns, the bytes survive a power cut. Answers the key to record, which
+   * may be another one than `blobKey` where moving is dear. The upload is gone afterwards.
+   */
+  publish(uploadKey: string, blobKey: string): Promise<string>;
+  /** Nothing to discard is no error. */
+  discardUpload(key: string): Promise<void>;
+
+  /** Throws `BlobMissingError`. */
+  readBlob(key: string, range?: ByteRange): Promise<StoredBytes>;
+  /** A whole blob of at most {@link SMALL_BLOB_BYTES} in one read; throws `BlobMissingError`, and for a larger one. */
+  readSmall(key: string): Promise<Buffer>;
+  blobSize(key: string): Promise<number | undefined>;
+  /** Nothing to delete is no error. */
+  deleteBlob(key: string): Promise<void>;
+
+  /** Build logs, archives, exports (`objects/…`): replaces at once and durably what was there. Answers the size. */
+  putObject(key: string, body: Readable | Buffer): Promise<number>;
+  /** Throws `BlobMissingError`. */
+  getObject(key: string): Promise<StoredBytes>;
+  deleteObject(key: string): Promise<void>;
+}
+
+export const SMALL_BLOB_BYTES = 64 * 1024;
+
+/**
+ * Feeds stored bytes of an upload into a hash: for the bytes that this process did not receive itself, once,
+ * at the end (performance spec 3.6).
+ */
+export async function hashUpload(
+  storage: Pick<Storage, 'readUpload'>,
+  key: string,
+  hash: Hash,
+  range?: ByteRange,
+): Promise<void> {
+  const { stream } = await storage.readUpload(key, range);
+  for await (const chunk of stream as AsyncIterable<Buffer>) hash.update(chunk);
+}

@@ -1,0 +1,205 @@
+import { randomUUID } from 'node:crypto';
+import { constants } from 'node:fs';
+import type { FileHandle } from 'node:fs/promises';
+import { copyFile, mkdir, open, stat, truncate, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+
+import { createBlockStream } from './block-stream';
+import type { ByteRange, Storage, StoredBytes } from './driver';
+import { SMALL_BLOB_BYTES } from './driver';
+import { BlobMissingError, UploadMissingError } from './errors';
+import { isMissing, toStorageError } from './filesystem-errors';
+import { FilesystemUpload } from './filesystem-upload';
+import type { KeyKind } from './keys';
+import { checkKey } from './keys';
+import { moveDurably } from './move-durably';
+import { Transfers } from './transfers';
+
+/**
+ * Blobs, uploads and objects below one folder of one file system, which may be shared by many processes
+ * (performance spec 3.4): bytes are synced, renamed into place, and their folder synced, before a call returns.
+ */
+export class FilesystemStorage implements Storage {
+  constructor(
+    private readonly rootPath: string,
+    readonly transfers = new Transfers(),
+  ) {}
+
+  /** Makes the folders and finds out now, not at the first push, whether they can be written to. */
+  async prepare(): Promise<void> {
+    await mkdir(join(this.rootPath, 'uploads'), { recursive: true });
+    const probe = join(this.rootPath, 'uploads', `.probe-${randomUUID()}`);
+    await (await open(probe, 'wx')).close();
+    await unlink(probe);
+  }
+
+  async openUpload(key: string, { offset }: { offset: number }): Promise<FilesystemUpload> {
+    const path = this.pathOf('upload', key);
+    const flags = offset === 0 ? constants.O_RDWR | constants.O_CREAT : constants.O_RDWR;
+    const file = await open(path, flags).catch((error: unknown) => {
+      throw isMissing(error)
+        ? new UploadMissingError(key, undefined, { cause: error })
+        : toStorageError(error, key);
+    });
+    try {
+      const { size } = await file.stat();
+      if (size < offset) throw new UploadMissingError(key, `has ${size} bytes, not ${offset}`);
+      if (size > offset) await file.truncate(offset);
+      return new FilesystemUpload(key, file, this.transfers, offset);
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
+  }
+
+  uploadSize(key: string): Promise<number | undefined> {
+    return sizeOf(this.pathOf('upload', key));
+  }
+
+  async readUpload(key: string, range: ByteRange = {}): Promise<StoredBytes> {
+    const stored = await this.read(this.pathOf('upload', key), range);
+    if (!stored) throw new UploadMissingError(key);
+    return stored;
+  }
+
+  async copyUpload(fromKey: string, toKey: string, lengthBytes: number): Promise<void> {
+    const [from, to] = [this.pathOf('upload', fromKey), this.pathOf('upload', toKey)];
+    const size = await sizeOf(from);
+    if (size === undefined) throw new UploadMissingError(fromKey);
+    if (size < lengthBytes) throw new UploadMissingError(fromKey, `has ${size} bytes, not ${lengthBytes}`);
+    try {
+      await copyFile(from, to, constants.COPYFILE_FICLONE);
+      await truncate(to, lengthBytes);
+    } catch (error) {
+      await removeIfThere(to);
+      throw toStorageError(error, toKey);
+    }
+  }
+
+  async publish(uploadKey: string, blobKey: string): Promise<string> {
+    const from = this.pathOf('upload', uploadKey);
+    const to = this.pathOf('blob', blobKey);
+    const file = await openIfThere(from);
+    // Renamed already by a call whose caller died before it could record the key.
+    if (!file && (await sizeOf(to)) !== undefined) return blobKey;
+    if (!file) throw new UploadMissingError(uploadKey);
+    try {
+      await file.datasync();
+      await moveDurably(from, to);
+    } catch (error) {
+      throw toStorageError(error, blobKey);
+    } finally {
+      await file.close();
+    }
+    return blobKey;
+  }
+
+  discardUpload(key: string): Promise<void> {
+    return removeIfThere(this.pathOf('upload', key));
+  }
+
+  async readBlob(key: string, range: ByteRange = {}): Promise<StoredBytes> {
+    const stored = await this.read(this.pathOf('blob', key), range);
+    if (!stored) throw new BlobMissingError(key);
+    return stored;
+  }
+
+  async readSmall(key: string): Promise<Buffer> {
+    const file = await openIfThere(this.pathOf('blob', key));
+    if (!file) throw new BlobMissingError(key);
+    try {
+      const { size } = await file.stat();
+      if (size > SMALL_BLOB_BYTES) {
+        throw new RangeError(`blob "${key}" has ${size} bytes, too many for one read`);
+      }
+      const { buffer, bytesRead } = await file.read(Buffer.allocUnsafe(size), 0, size, 0);
+      if (bytesRead < size) throw new Error(`blob "${key}" ended after ${bytesRead} of ${size} bytes`);
+      return buffer;
+    } finally {
+      await file.close();
+    }
+  }
+
+  blobSize(key: string): Promise<number | undefined> {
+    return sizeOf(this.pathOf('blob', key));
+  }
+
+  deleteBlob(key: string): Promise<void> {
+    return removeIfThere(this.pathOf('blob', key));
+  }
+
+  async putObject(key: string, body: Readable | Buffer): Promise<number> {
+    const path = this.pathOf('object', key);
+    const temporary = join(this.rootPath, 'uploads', `.object-${randomUUID()}`);
+    const file = await open(temporary, 'wx').catch((error: unknown) => {
+      throw toStorageError(error, key);
+    });
+    const writer = new FilesystemUpload(key, file, this.transfers, 0);
+    try {
+      const sizeBytes = await writer.append(body instanceof Readable ? body : Readable.from([body]));
+      await file.datasync();
+      await moveDurably(temporary, path);
+      return sizeBytes;
+    } catch (error) {
+      await removeIfThere(temporary);
+      throw toStorageError(error, key);
+    } finally {
+      await file.close();
+    }
+  }
+
+  async getObject(key: string): Promise<StoredBytes> {
+    const stored = await this.read(this.pathOf('object', key), {});
+    if (!stored) throw new BlobMissingError(key);
+    return stored;
+  }
+
+  deleteObject(key: string): Promise<void> {
+    return removeIfThere(this.pathOf('object', key));
+  }
+
+  private pathOf(kind: KeyKind, key: string): string {
+    return join(this.rootPath, checkKey(kind, key));
+  }
+
+  private async read(path: string, { start = 0, end }: ByteRange): Promise<StoredBytes | undefined> {
+    const file = await openIfThere(path);
+    if (!file) return undefined;
+    try {
+      const { size } = await file.stat();
+      const stop = Math.min(size, end === undefined ? size : end + 1);
+      const stream = createBlockStream({ file, start, end: stop, transfers: this.transfers });
+      return { stream, sizeBytes: size };
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
+  }
+}
+
+async function openIfThere(path: string): Promise<FileHandle | undefined> {
+  try {
+    return await open(path, 'r');
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
+  }
+}
+
+async function sizeOf(path: string): Promise<number | undefined> {
+  try {
+    return (await stat(path)).size;
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
+  }
+}
+
+async function removeIfThere(path: string): Promise<void> {
+  try {
+    await unlink(path);
+  } catch (error) {
+    if (!isMissing(error)) throw error;
+  }
+}
