@@ -1,0 +1,63 @@
+import { Account } from '../db/entities/accounts';
+import { findRepositoryToken } from '../db/stores/repository-tokens';
+import { parseRobotName } from '../model/names';
+import type { AuthDeps, AuthOutcome } from './authentication';
+import { accepted, DISABLED_USER, refused, userIdentity } from './authentication';
+import { checkBearer } from './bearer';
+import { isLive, isSameSecret, TOKEN_HALF } from './tokens';
+import { checkUserPassword } from './user-password';
+
+/** Proves whoever the pair of HTTP Basic names (registry spec 9.5). */
+export async function authenticateBasic(
+  deps: AuthDeps,
+  username: string,
+  password: string,
+): Promise<AuthOutcome> {
+  if (username === '$token') return checkRepositoryToken(deps, password);
+  if (username === '$oauthtoken') return checkBearer(deps, password);
+  if (parseRobotName(username)) return checkRobot(deps, username, password);
+  const result = await checkUserPassword(deps, username, password);
+  if (result.outcome !== 'accepted') return result;
+  return accepted(userIdentity(deps.config, result.account, 'password'));
+}
+
+/** User and password of an `Authorization: Basic` header; undefined when it is not one. */
+export function parseBasicHeader(header: string): { username: string; password: string } | undefined {
+  const encoded = /^basic\s+([A-Za-z0-9+/_=-]+)\s*$/i.exec(header)?.[1];
+  if (encoded === undefined) return undefined;
+  const text = Buffer.from(encoded, 'base64').toString('utf8');
+  const colon = text.indexOf(':');
+  return colon < 0 ? undefined : { username: text.slice(0, colon), password: text.slice(colon + 1) };
+}
+
+async function checkRobot(deps: AuthDeps, name: string, token: string): Promise<AuthOutcome> {
+  const { manager } = deps.dataSource;
+  if (deps.config.ROBOTS_DISALLOW && !deps.config.ROBOTS_WHITELIST.includes(name)) {
+    return refused('Robot accounts have been disabled. Please contact your administrator.');
+  }
+  const robot = await manager.findOneBy(Account, { name, kind: 'robot' });
+  const right = isSameSecret(token, robot?.robotToken ?? '');
+  if (!robot?.robotToken || robot.ownerId === null || !right) {
+    return refused(`Could not find robot with username: ${name} and supplied password.`);
+  }
+  const owner = await manager.findOneBy(Account, { id: robot.ownerId });
+  if (!robot.enabled || !owner?.enabled) return refused(DISABLED_USER);
+  return accepted({ kind: 'robot', accountId: robot.id, name, namespaceId: robot.ownerId });
+}
+
+async function checkRepositoryToken(deps: AuthDeps, password: string): Promise<AuthOutcome> {
+  const code = password.slice(0, TOKEN_HALF);
+  const found = await findRepositoryToken(deps.dataSource.manager, { code });
+  const right = isSameSecret(password.slice(TOKEN_HALF), found?.token.secret ?? '');
+  if (!found || !right || !isLive(found, deps.now())) return refused('Invalid token');
+  const { token } = found;
+  return accepted({
+    kind: 'repository-token',
+    tokenUuid: token.uuid,
+    repositoryId: token.repositoryId,
+    role: token.role,
+    purpose: token.kind,
+    buildUuid: token.buildUuid,
+    friendlyName: token.friendlyName,
+  });
+}

@@ -1,0 +1,245 @@
+import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+
+import type { DataSource } from 'typeorm';
+
+import type { AuthOutcome } from '../../auth/authentication';
+import { authenticateBasic, parseBasicHeader } from '../../auth/basic';
+import { Passwords } from '../../auth/passwords';
+import { hashToken, mintRepositoryToken, newBearerToken } from '../../auth/tokens';
+import { Account, OauthToken } from '../../db/entities/accounts';
+import { Build } from '../../db/entities/builds';
+import { RepositoryToken } from '../../db/entities/repositories';
+import { testAuthDeps } from '../support/auth-deps';
+import { sharedDatabase } from '../support/database';
+import { buildOrganization, buildRepository, buildRobot, buildUser, uniqueName } from '../support/factories';
+
+const WRONG = { outcome: 'refused', message: 'Invalid Username or Password' };
+const DISABLED = {
+  outcome: 'refused',
+  message: 'This user has been disabled. Please contact your administrator.',
+};
+
+describe('basic authentication', () => {
+  let db: DataSource;
+
+  before(async () => {
+    db = await sharedDatabase();
+  });
+
+  function nameIn(result: AuthOutcome): string | undefined {
+    return result.outcome === 'accepted' && result.identity.kind === 'user'
+      ? result.identity.name
+      : undefined;
+  }
+
+  describe('of a user', () => {
+    it('accepts the name or the e-mail address in any case, with the password', async () => {
+      const { account } = await buildUser(db, { password: 'open sesame' });
+      const deps = testAuthDeps(db);
+      assert.deepEqual(await authenticateBasic(deps, account.name, 'open sesame'), {
+        outcome: 'accepted',
+        identity: {
+          ...{ kind: 'user', accountId: account.id, name: account.name },
+          ...{ superuser: false, via: 'password', scopes: null },
+        },
+      });
+      const byMail = await authenticateBasic(deps, account.email?.toUpperCase() ?? '', 'open sesame');
+      assert.equal(nameIn(byMail), account.name);
+    });
+
+    it('says the same of a wrong password, an unknown name, and an account without a password', async () => {
+      const deps = testAuthDeps(db);
+      const { account } = await buildUser(db, { password: 'open sesame' });
+      const { account: organization } = await buildOrganization(db);
+      const { account: bare } = await buildUser(db);
+      const attempts: [string, string][] = [
+        [account.name, 'open sesam'],
+        [account.name, ''],
+        [uniqueName('nobody'), 'open sesame'],
+        [organization.name, 'open sesame'],
+        [bare.name, ''],
+        ['', ''],
+        ['$app', 'x'],
+      ];
+      for (const [name, password] of attempts) {
+        assert.deepEqual(await authenticateBasic(deps, name, password), WRONG, `${name}:${password}`);
+      }
+    });
+
+    it('tells a disabled user so only after the right password', async () => {
+      const { account } = await buildUser(db, { password: 'open sesame', enabled: false });
+      const deps = testAuthDeps(db);
+      assert.deepEqual(await authenticateBasic(deps, account.name, 'open sesame'), DISABLED);
+      assert.deepEqual(await authenticateBasic(deps, account.name, 'wrong'), WRONG);
+    });
+
+    it('sees a disabled user at once although the password is still remembered', async () => {
+      const { account } = await buildUser(db, { password: 'open sesame' });
+      const deps = testAuthDeps(db);
+      assert.equal((await authenticateBasic(deps, account.name, 'open sesame')).outcome, 'accepted');
+      await db.manager.update(Account, account.id, { enabled: false });
+      assert.deepEqual(await authenticateBasic(deps, account.name, 'open sesame'), DISABLED);
+    });
+
+    it('makes superusers of those whom the row or the configuration names, auditors aside', async () => {
+      const { account } = await buildUser(db, { password: 'pass-word', superuser: true });
+      const { account: named } = await buildUser(db, { password: 'pass-word' });
+      const isSuperuser = async (name: string, config: object) => {
+        const result = await authenticateBasic(testAuthDeps(db, { config }), name, 'pass-word');
+        return result.outcome === 'accepted' && result.identity.kind === 'user' && result.identity.superuser;
+      };
+      assert.equal(await isSuperuser(account.name, {}), true);
+      assert.equal(await isSuperuser(named.name, {}), false);
+      assert.equal(await isSuperuser(named.name, { SUPER_USERS: [named.name] }), true);
+      assert.equal(await isSuperuser(account.name, { GLOBAL_READONLY_SUPER_USERS: [account.name] }), false);
+    });
+
+    it('asks to come back when too many passwords are being checked', async () => {
+      const { account } = await buildUser(db, { password: 'open sesame' });
+      const passwords = new Passwords({ memoryKib: 64, iterations: 1, atOnce: 1, waiting: 0 });
+      const deps = testAuthDeps(db, { passwords });
+      const running = passwords.hash('somebody else');
+      const results = [
+        authenticateBasic(deps, account.name, 'wrong'),
+        authenticateBasic(deps, account.name, 'wrong again'),
+        authenticateBasic(deps, account.name, 'and again'),
+      ];
+      const outcomes = (await Promise.all(results)).map(({ outcome }) => outcome);
+      await running;
+      assert.ok(outcomes.includes('busy'), outcomes.join());
+    });
+  });
+
+  describe('of a robot', () => {
+    it('accepts its token and nothing else', async () => {
+      const { account: organization } = await buildOrganization(db);
+      const { account, identity, token } = await buildRobot(db, { namespace: organization });
+      const deps = testAuthDeps(db);
+      assert.deepEqual(await authenticateBasic(deps, account.name, token), { outcome: 'accepted', identity });
+      const message = `Could not find robot with username: ${account.name} and supplied password.`;
+      for (const wrong of ['', token.slice(1), token.toLowerCase()]) {
+        assert.deepEqual(await authenticateBasic(deps, account.name, wrong), { outcome: 'refused', message });
+      }
+      const unknown = `${organization.name}+nobody`;
+      assert.equal((await authenticateBasic(deps, unknown, '')).outcome, 'refused');
+    });
+
+    it('refuses all of them where robots are disallowed, those on the list aside', async () => {
+      const { account, token } = await buildRobot(db, { namespace: (await buildOrganization(db)).account });
+      const off = testAuthDeps(db, { config: { ROBOTS_DISALLOW: true } });
+      assert.deepEqual(await authenticateBasic(off, account.name, token), {
+        outcome: 'refused',
+        message: 'Robot accounts have been disabled. Please contact your administrator.',
+      });
+      const listed = testAuthDeps(db, {
+        config: { ROBOTS_DISALLOW: true, ROBOTS_WHITELIST: [account.name] },
+      });
+      assert.equal((await authenticateBasic(listed, account.name, token)).outcome, 'accepted');
+    });
+
+    it('refuses a disabled robot and one of a disabled namespace', async () => {
+      const { account: organization } = await buildOrganization(db);
+      const robot = await buildRobot(db, { namespace: organization, enabled: false });
+      const other = await buildRobot(db, { namespace: organization });
+      const deps = testAuthDeps(db);
+      assert.deepEqual(await authenticateBasic(deps, robot.account.name, robot.token), DISABLED);
+      await db.manager.update(Account, organization.id, { enabled: false });
+      assert.deepEqual(await authenticateBasic(deps, other.account.name, other.token), DISABLED);
+    });
+  });
+
+  describe('of $token', () => {
+    const INVALID = { outcome: 'refused', message: 'Invalid token' };
+
+    async function mint(columns: { buildUuid?: string; expiresAtMs?: number } = {}) {
+      const repository = await buildRepository(db, { namespace: (await buildUser(db)).account });
+      const minted = await mintRepositoryToken(db.manager, {
+        ...{ repositoryId: repository.id, kind: columns.buildUuid ? 'build' : 'trigger', role: 'write' },
+        ...{ friendlyName: 'a token', nowMs: Date.now() },
+        ...columns,
+      });
+      return { repository, ...minted };
+    }
+
+    it('accepts 64 characters of which both halves are right', async () => {
+      const { repository, password, uuid } = await mint();
+      assert.match(password, /^[A-Z0-9]{64}$/);
+      const deps = testAuthDeps(db);
+      assert.deepEqual(await authenticateBasic(deps, '$token', password), {
+        outcome: 'accepted',
+        identity: {
+          ...{ kind: 'repository-token', tokenUuid: uuid, repositoryId: repository.id, role: 'write' },
+          ...{ purpose: 'trigger', buildUuid: null, friendlyName: 'a token' },
+        },
+      });
+      const other = await mint();
+      for (const wrong of ['', password.slice(0, 32), password.slice(0, 32) + other.password.slice(32)]) {
+        assert.deepEqual(await authenticateBasic(deps, '$token', wrong), INVALID);
+      }
+    });
+
+    it('refuses one that is revoked or expired', async () => {
+      const { password, id } = await mint({ expiresAtMs: 1000 });
+      assert.equal(
+        (await authenticateBasic(testAuthDeps(db, { now: () => 999 }), '$token', password)).outcome,
+        'accepted',
+      );
+      assert.deepEqual(
+        await authenticateBasic(testAuthDeps(db, { now: () => 1000 }), '$token', password),
+        INVALID,
+      );
+      await db.manager.update(RepositoryToken, id, { revokedAtMs: 1 });
+      assert.deepEqual(
+        await authenticateBasic(testAuthDeps(db, { now: () => 999 }), '$token', password),
+        INVALID,
+      );
+    });
+
+    it('accepts that of a build only while the build runs', async () => {
+      const buildUuid = randomUUID();
+      const { repository, password } = await mint({ buildUuid });
+      const deps = testAuthDeps(db);
+      assert.deepEqual(await authenticateBasic(deps, '$token', password), INVALID);
+      await db.manager.insert(Build, {
+        ...{
+          uuid: buildUuid,
+          repositoryId: repository.id,
+          phase: 'waiting',
+          displayName: 'b',
+          dockerTags: [],
+        },
+        ...{ context: '/', dockerfilePath: '/Dockerfile', triggerMetadata: {}, status: {}, createdAtMs: 1 },
+      });
+      assert.equal((await authenticateBasic(deps, '$token', password)).outcome, 'accepted');
+      await db.manager.update(Build, { uuid: buildUuid }, { phase: 'complete' });
+      assert.deepEqual(await authenticateBasic(deps, '$token', password), INVALID);
+    });
+  });
+
+  it('accepts a bearer token as the password of $oauthtoken', async () => {
+    const { account } = await buildUser(db);
+    const { lookup, secret } = newBearerToken();
+    await db.manager.insert(OauthToken, {
+      ...{ uuid: randomUUID(), accountId: account.id, title: 't', lookup, secretHash: hashToken(secret) },
+      ...{ scopes: 'repo:read', createdAtMs: 1, expiresAtMs: Date.now() + 60_000 },
+    });
+    const deps = testAuthDeps(db);
+    assert.equal(nameIn(await authenticateBasic(deps, '$oauthtoken', lookup + secret)), account.name);
+    assert.deepEqual(await authenticateBasic(deps, '$oauthtoken', lookup + secret.slice(1)), {
+      outcome: 'refused',
+      message: 'OAuth access token could not be validated',
+    });
+  });
+});
+
+describe('the basic header', () => {
+  it('is split at its first colon', () => {
+    const header = (text: string) => `Basic ${Buffer.from(text).toString('base64')}`;
+    assert.deepEqual(parseBasicHeader(header('a+b:c:d')), { username: 'a+b', password: 'c:d' });
+    assert.deepEqual(parseBasicHeader(header(':')), { username: '', password: '' });
+    assert.equal(parseBasicHeader(header('nocolon')), undefined);
+    assert.equal(parseBasicHeader('Bearer abc'), undefined);
+    assert.equal(parseBasicHeader('Basic'), undefined);
+  });
+});
