@@ -1,0 +1,95 @@
+'use strict';
+
+const fs = require('node:fs');
+
+const { EXIT_CODES } = require('../exit-codes.cjs');
+const { embeddedServers, readConfig } = require('../parts/instance-config.cjs');
+const { databaseSteps } = require('../tools/database.cjs');
+const { dockerSteps } = require('../tools/docker.cjs');
+const { nodeSteps } = require('../tools/node.cjs');
+const { packagesFit } = require('../tools/npm-packages.cjs');
+const { isBuilt } = require('../tools/product-build.cjs');
+const { reasons, searchInOrder } = require('../tools/search.cjs');
+const { temporalSteps } = require('../tools/temporal.cjs');
+const { productCli } = require('./product-cli.cjs');
+const { runningLauncher } = require('./running.cjs');
+
+/**
+ * What was found, in which version, and what is missing; changes nothing.
+ * @param {import('../context.cjs').Context} context
+ */
+async function doctor(context) {
+  const { machine, terminal, packages, root, layout } = context;
+  const config = knownConfig(context);
+  const { DATABASE_URL: url, TEMPORAL_ADDRESS: address, DOCKER_HOST: host } = config;
+  const look = (steps) => searchInOrder(steps, { obtain: false });
+  const docker = await look(dockerSteps(machine, { host, packages }));
+  const engine = docker.found?.host ? { host: docker.found.host } : undefined;
+  const rows = [
+    ['launcher', { note: `Node ${machine.nodeVersion}, ${machine.platform} ${machine.arch}` }],
+    ['Node', await look(nodeSteps(machine, terminal))],
+    ['npm packages', packagesFit(root) ? { note: 'as the lockfile says' } : { would: 'run npm ci' }],
+    ['product', isBuilt(root) ? { note: 'built from these sources' } : { would: 'build it' }],
+    ['Temporal', await look(temporalSteps(machine, terminal, { address }))],
+    ['database', await look(databaseSteps(machine, { url, docker: engine, packages }))],
+    ['Docker', { ...docker, optional: true }],
+    ...['git', 'ssh'].map((name) => [name, commandRow(machine, packages, name)]),
+    ['data', { note: `${layout.home}${fs.existsSync(layout.config) ? '' : ' (not made yet)'}` }],
+    ['cache', { note: machine.cache }],
+    ['running', { note: runningLauncher(layout) ? 'yes' : 'no' }],
+  ];
+  for (const [name, result] of rows) terminal.say(`${symbol(result)} ${name.padEnd(14)}${describe(result)}`);
+  const isSound = rows.every(([, result]) => result.optional || result.found || result.note || result.would);
+  const inside = runningLauncher(layout)?.state.isReady ? await productCli(context, ['doctor']) : 0;
+  return isSound && inside === 0 ? 0 : EXIT_CODES.unexpected[0];
+}
+
+/** Addresses of servers that are not the launcher's to run. */
+function knownConfig({ layout, machine }) {
+  const { env } = machine;
+  const fromEnvironment = {
+    DATABASE_URL: env.DATABASE_URL,
+    TEMPORAL_ADDRESS: env.TEMPORAL_ADDRESS,
+    DOCKER_HOST: env.DOCKER_HOST,
+  };
+  if (!fs.existsSync(layout.config)) return fromEnvironment;
+  const config = readConfig(layout.config, env);
+  const embedded = embeddedServers(config, env);
+  return {
+    DATABASE_URL: embedded.database ? undefined : config.DATABASE_URL,
+    TEMPORAL_ADDRESS: embedded.temporal ? undefined : config.TEMPORAL_ADDRESS,
+    DOCKER_HOST: config.DOCKER_HOST,
+  };
+}
+
+function commandRow(machine, packages, name) {
+  const bin = machine.which(name);
+  if (bin) return { note: bin };
+  return packages.possible
+    ? { would: 'install its Debian package', optional: true }
+    : { tried: [], optional: true };
+}
+
+function symbol({ found, note, would, optional }) {
+  if (found || note) return '✓';
+  if (would) return '+';
+  return optional ? '-' : '✗';
+}
+
+function describe({ found, where, note, would, tried = [] }) {
+  if (note) return note;
+  if (found)
+    return [
+      found.version,
+      found.bin ?? found.dockerd ?? found.host ?? found.address ?? hideSecret(found.url),
+      `(${where})`,
+    ]
+      .filter(Boolean)
+      .join(' ');
+  if (would) return `missing; npm start would ${would}`;
+  return `missing${tried.length > 0 ? `: ${reasons(tried)}` : ', builds need it'}`;
+}
+
+const hideSecret = (url) => url?.replace(/:[^:@/]*@/, ':…@');
+
+module.exports = { doctor };

@@ -1,0 +1,80 @@
+'use strict';
+
+const fs = require('node:fs');
+const os = require('node:os');
+const path = require('node:path');
+const crypto = require('node:crypto');
+
+const { LauncherError } = require('./exit-codes.cjs');
+const { ROOT, homeLayout } = require('./layout.cjs');
+const { createMachine } = require('./machine.cjs');
+const { createSystemPackages } = require('./tools/system-packages.cjs');
+const { createTerminal } = require('./terminal.cjs');
+
+const NEEDED_BYTES = 500 * 1024 * 1024;
+
+/**
+ * What every command stands on.
+ * @param {{ yes?: boolean, env?: NodeJS.ProcessEnv }} [options]
+ */
+function createContext({ yes = false, env = process.env } = {}) {
+  const machine = createMachine(env);
+  const terminal = createTerminal();
+  return {
+    root: ROOT,
+    machine,
+    terminal,
+    layout: homeLayout(env),
+    packages: createSystemPackages(machine, terminal, { assumeYes: yes }),
+    /** Held while packages are installed or the product is built: one at a time in a checkout. */
+    checkoutLock: path.join(
+      os.tmpdir(),
+      `slipway-${machine.uid}-${crypto.createHash('sha256').update(ROOT).digest('hex').slice(0, 12)}.lock`,
+    ),
+  };
+}
+
+/** @typedef {ReturnType<typeof createContext>} Context */
+
+/**
+ * Makes the data folder and what is in it; one sentence where that is impossible.
+ * @param {import('./layout.cjs').Layout} layout
+ */
+function makeHome(layout) {
+  try {
+    for (const folder of [
+      layout.home,
+      layout.run,
+      layout.logs,
+      layout.storage,
+      layout.builds,
+      layout.mail,
+      layout.advisories,
+    ]) {
+      fs.mkdirSync(folder, { recursive: true, mode: 0o700 });
+    }
+    // The account that serves the private database must get through to its own folder.
+    fs.chmodSync(layout.home, 0o711);
+    const trial = path.join(layout.run, `.write-test-${process.pid}`);
+    fs.writeFileSync(trial, 'x');
+    fs.rmSync(trial);
+  } catch (error) {
+    if (error.code === 'ENOSPC') throw diskFull(layout.home, 0);
+    throw new LauncherError(
+      'home',
+      `the data folder ${layout.home} cannot be written (${error.code}): make it writable or set SLIPWAY_HOME`,
+    );
+  }
+  const { bavail, bsize } = fs.statfsSync(layout.home);
+  if (bavail * bsize < NEEDED_BYTES) throw diskFull(layout.home, bavail * bsize);
+}
+
+function diskFull(folder, freeBytes) {
+  const free = Math.floor(freeBytes / 1024 / 1024);
+  return new LauncherError(
+    'diskFull',
+    `only ${free} MiB are free for ${folder}, Slipway needs ${NEEDED_BYTES / 1024 / 1024}: free some space or set SLIPWAY_HOME to another disk`,
+  );
+}
+
+module.exports = { createContext, makeHome };

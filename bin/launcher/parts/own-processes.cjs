@@ -1,0 +1,27 @@
+'use strict';
+
+/**
+ * The four processes of ours, in the order in which they start; `migrate` runs to its end before them.
+ * @param {{ node: string, listen: { host: string, port: number }, builds: boolean }} options `builds` is false where no Docker engine is in reach
+ * @returns {import('./supervisor.cjs').Part[]}
+ */
+function ownProcesses({ node, listen, builds }) {
+  const ready = { type: 'http', path: '/health' };
+  const worker = (queues) => [node, 'dist/workers/main.js', '--queues', queues];
+  const parts = [
+    { name: 'migrate', level: 1, once: true, command: [node, 'dist/cli/main.js', 'migrate'] },
+    {
+      name: 'serve',
+      level: 2,
+      command: [node, 'dist/serve/main.js'],
+      ready,
+      address: `http://${listen.host}:${listen.port}`,
+    },
+    { name: 'relay', level: 3, command: [node, 'dist/workers/relay-main.js'], ready },
+    { name: 'worker', level: 3, command: worker('orchestration,scan,deliver,maintenance'), ready },
+  ];
+  if (builds) parts.push({ name: 'build-worker', level: 3, command: worker('build'), ready });
+  return parts;
+}
+
+module.exports = { ownProcesses };
