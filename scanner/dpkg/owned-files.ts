@@ -1,5 +1,8 @@
 import { joinPath, normalizeLayerPath } from '../layers/layer-path';
 
+/** Far beyond any real package; a hostile list shall not fill the memory. */
+const MAX_FILES = 100_000;
+
 export type PathPredicate = (path: string) => boolean;
 
 /** The root whose packages a dpkg folder describes: `chroot` for `chroot/var/lib/dpkg`, empty for the image's own. */
@@ -14,6 +17,7 @@ export function ownedFiles(claimed: Iterable<string>, root: string, isPackageFil
   for (const line of claimed) {
     const path = normalizeLayerPath(line);
     if (isPackageFile(path)) files.push(joinPath(root, path));
+    if (files.length >= MAX_FILES) break;
   }
   return files;
 }

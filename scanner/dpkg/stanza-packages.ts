@@ -6,6 +6,10 @@ import { textLines } from '../text-lines';
 const VCPKG_FIELDS = ['port-version', 'default-features', 'feature'] as const;
 const FIELDS = new Set(['package', 'status', 'version', 'architecture', 'source', ...VCPKG_FIELDS]);
 
+/** Far beyond any real image; a hostile file shall not fill the memory. */
+const MAX_PACKAGES = 100_000;
+const MAX_TEXT_LENGTH = 255;
+
 export interface StanzaOptions {
   path: string;
   /** Keep only what `Status` calls installed; distroless stanzas have no `Status`. */
@@ -24,6 +28,10 @@ export function parseStanzas(content: Buffer, options: StanzaOptions): LayerPack
     if (options.installedOnly && !isInstalled(stanza)) continue;
     const found = packageOf(stanza, options);
     if (found) packages.set(`${found.name}:${found.arch}`, found);
+    if (packages.size >= MAX_PACKAGES) {
+      options.warn(`${options.path}: only the first ${MAX_PACKAGES} packages are read`);
+      break;
+    }
   }
   return [...packages.values()];
 }
@@ -43,6 +51,12 @@ function packageOf(stanza: HeaderFields, { path, warn }: StanzaOptions): LayerPa
     return undefined;
   }
   const source = sourceOf(stanza.get('source') ?? '', { name, version });
+  if ([name, version, arch, source.name, source.version].some((text) => text.length > MAX_TEXT_LENGTH)) {
+    warn(
+      `${path}: stanza of package "${name.slice(0, 80)}" has a field of more than ${MAX_TEXT_LENGTH} characters`,
+    );
+    return undefined;
+  }
   return { name, version, kind: 'binary', arch, normalizedVersion: '', source };
 }
 

@@ -1,16 +1,13 @@
 import type { LayerFindings } from './layer-result';
 
-export const SCANNER_KINDS = ['package', 'distribution', 'coalescer'] as const;
-export type ScannerKind = (typeof SCANNER_KINDS)[number];
-
 /** What the indexer state is computed from; a change in a scanner's output needs a new version. */
 export interface ScannerIdentity {
   readonly name: string;
   readonly version: string;
-  readonly kind: ScannerKind;
+  readonly kind: 'package' | 'distribution' | 'coalescer';
 }
 
-export interface LayerFileHeader {
+interface LayerFileHeader {
   /** Normalised: no leading slash. */
   path: string;
   sizeBytes: number;

@@ -9,7 +9,10 @@ export class LayerFacts {
 
   of(indexer: Indexer): Map<string, unknown> {
     let facts = this.byIndexer.get(indexer);
-    if (!facts) this.byIndexer.set(indexer, (facts = new Map()));
+    if (!facts) {
+      facts = new Map<string, unknown>();
+      this.byIndexer.set(indexer, facts);
+    }
     return facts;
   }
 

@@ -8,6 +8,7 @@ import { packPathDigests, pathDigest } from './path-set';
 const WHITEOUT_PREFIX = '.wh.';
 const OPAQUE_MARKER = '.wh..wh..opq';
 const MAX_LINK_HOPS = 16;
+const MAX_KNOWN_FOLDERS = 10_000;
 const MAX_WARNINGS = 200;
 const MAX_WARNING_LENGTH = 500;
 
@@ -51,7 +52,8 @@ export class LayerIndexer {
   private readonly warnings: string[] = [];
   private droppedWarnings = 0;
   private entryCount = 0;
-  private lastParent = '';
+  /** Folders that are known to be ones, so that most entries need not look at what is above them. */
+  private readonly knownFolders = new Set<string>();
 
   constructor(
     limits: Partial<LayerLimits> = {},
@@ -114,10 +116,12 @@ export class LayerIndexer {
 
   /** An entry makes folders of all above it, even of what was a file before in this layer. */
   private openFolders(path: string): void {
-    const parent = parentPath(path);
-    if (parent === this.lastParent) return;
-    this.lastParent = parent;
-    for (const folder of ancestorPaths(path)) this.vacate(folder);
+    if (this.knownFolders.has(parentPath(path))) return;
+    if (this.knownFolders.size > MAX_KNOWN_FOLDERS) this.knownFolders.clear();
+    for (const folder of ancestorPaths(path)) {
+      this.vacate(folder);
+      this.knownFolders.add(folder);
+    }
   }
 
   private vacate(path: string): void {
@@ -138,7 +142,7 @@ export class LayerIndexer {
     this.symlinks.delete(path);
     this.directories.delete(path);
     this.occupied.add(pathDigest(path));
-    if (this.lastParent === path || this.lastParent.startsWith(`${path}/`)) this.lastParent = '';
+    if (this.knownFolders.has(path)) this.knownFolders.clear();
   }
 
   private async addFile(path: string, entry: LayerEntry, wanting: Indexer[]): Promise<void> {

@@ -10,7 +10,7 @@ export interface LayerPackage {
 }
 
 /** A database of the operating system: its newest copy in an image is the truth (scanning spec 2.6). */
-export interface PackageDatabase {
+interface PackageDatabase {
   indexer: string;
   /** Path of the database file, which is also the `package_db` of the report. */
   path: string;
@@ -29,7 +29,7 @@ export interface PackageFile {
 }
 
 /** Files that a package database claims as its own; only those that an indexer of package files would read. */
-export interface OwnershipList {
+interface OwnershipList {
   path: string;
   database: string;
   files: string[];

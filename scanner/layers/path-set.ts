@@ -2,7 +2,7 @@ import { hash } from 'node:crypto';
 
 const DIGEST_BYTES = 6;
 
-/** A 48-bit digest of a path: a set of a million paths takes 6 MB, and a chance hit is one in 280 million lookups of it. */
+/** A 48-bit digest of a path: a set of a million paths takes 6 MB, and a lookup errs once in 280 million. */
 export function pathDigest(path: string): number {
   return hash('sha256', path, 'buffer').readUIntBE(0, DIGEST_BYTES);
 }

@@ -74,8 +74,9 @@ function* applicable(record: IndexRecord, namespace: string, candidates: Map<str
   }
   if (!source) return;
   for (const advisory of candidates.get(keyOf(namespace, source.name)) ?? []) {
-    if (advisory.packageKind === 'source')
+    if (advisory.packageKind === 'source') {
       yield { advisory, installedName: source.name, installed: source.version };
+    }
   }
 }
 

@@ -21,7 +21,7 @@ export function mergeFindings(findings: readonly Finding[]): Finding[] {
   return kept;
 }
 
-/** Whether a is worse than b by level. */
+/** Place of a finding by its level, the worst first. */
 export function severityRank(finding: Finding): number {
   return SEVERITIES.indexOf(finding.severity);
 }

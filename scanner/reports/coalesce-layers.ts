@@ -105,6 +105,7 @@ function addWarnings(stack: LayerStack, builder: ReportBuilder): void {
       if (root === '') distributions.add(`${did}:${versionId}`);
     }
   }
-  if (distributions.size > 1)
+  if (distributions.size > 1) {
     warnings.push(`layers of several distributions: ${[...distributions].join(', ')}`);
+  }
 }

@@ -4,7 +4,7 @@ import type { Finding } from '../matching/finding';
 import type { IndexReport, ReportEnvironment, ReportPackage } from './index-report';
 
 /** Quay's shape of one finding (scanning spec 5.3). */
-export interface SecurityVulnerability {
+interface SecurityVulnerability {
   Severity: Severity;
   NamespaceName: string;
   Link: string;
@@ -21,7 +21,7 @@ export interface SecurityVulnerability {
   };
 }
 
-export interface SecurityFeature {
+interface SecurityFeature {
   Name: string;
   VersionFormat: string;
   NamespaceName: string;

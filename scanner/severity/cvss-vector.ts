@@ -7,8 +7,9 @@ export function parseCvssMetrics(metrics: string, grammar: MetricGrammar): Map<s
   for (const part of metrics.split('/')) {
     const [name = '', value = '', ...rest] = part.split(':');
     if (rest.length > 0 || value === '' || found.has(name) || !Object.hasOwn(grammar, name)) return undefined;
-    if (!grammar[name]?.includes(value) || (typeof grammar[name] === 'string' && value.length !== 1))
+    if (!grammar[name]?.includes(value) || (typeof grammar[name] === 'string' && value.length !== 1)) {
       return undefined;
+    }
     found.set(name, value);
   }
   return found;

@@ -116,8 +116,9 @@ function distanceOf(key: string, metrics: Metrics): number {
       const order: string = LEVEL_ORDERS[name];
       return order.indexOf(metrics.get(name) ?? '') - order.indexOf(vector.charAt(at));
     });
-    if (levels.every((level) => level >= 0))
+    if (levels.every((level) => level >= 0)) {
       return levels.reduce((sum, level) => sum + level, 0) / maximal.depth;
+    }
   }
   return 0;
 }

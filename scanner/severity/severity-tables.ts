@@ -9,7 +9,7 @@ const RED_HAT: Readonly<Record<string, Severity>> = {
 };
 
 /** The words of each source, lower case, and their level (scanning spec 1.2); a word that is not here is Unknown. */
-export const SEVERITY_TABLES = {
+const SEVERITY_TABLES = {
   alpine: {},
   aws: { low: 'Low', medium: 'Medium', important: 'High', critical: 'Critical' },
   debian: { unimportant: 'Low', low: 'Medium', medium: 'High', high: 'Critical' },

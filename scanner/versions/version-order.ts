@@ -1,8 +1,7 @@
 import { compareDebianVersions, isDebianVersion } from './debian-version';
 import { comparePep440, parsePep440 } from './pep440';
 
-export const VERSION_KINDS = ['deb', 'pep440'] as const;
-export type VersionKind = (typeof VERSION_KINDS)[number];
+export type VersionKind = 'deb' | 'pep440';
 
 /** Order of two versions of one kind: -1, 0 or 1; undefined when either is no such version. Never throws. */
 export function compareVersions(kind: VersionKind, left: string, right: string): number | undefined {

@@ -75,6 +75,17 @@ describe('dpkg status', () => {
     assert.deepEqual(warnings, [`${STATUS}: stanza of package "a" has no Version`]);
   });
 
+  it('leaves out a stanza with an absurd field, and stops at a hundred thousand packages', async () => {
+    const { packages: found, warnings } = await packages(dpkgStatus({ name: 'a'.repeat(300), version: '1' }));
+    assert.deepEqual(found, []);
+    assert.match(warnings[0] ?? '', /has a field of more than 255 characters$/);
+    const stanza = (index: number) =>
+      `Package: p${index}\nStatus: install ok installed\nVersion: 1\nArchitecture: all\n`;
+    const many = await packages(Array.from({ length: 100_010 }, (_, index) => stanza(index)).join('\n'));
+    assert.equal(many.packages.length, 100_000);
+    assert.deepEqual(many.warnings, [`${STATUS}: only the first 100000 packages are read`]);
+  });
+
   it('skips the look-alike of vcpkg whole', async () => {
     const vcpkg = `${dpkgStatus({ name: 'zlib', version: '1' })}\n\nPackage: zlib\nFeature: x\nStatus: install ok installed\n`;
     const entries: FixtureEntry[] = [

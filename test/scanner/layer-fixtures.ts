@@ -25,8 +25,9 @@ function toLayerEntry(path: string, content: FixtureEntry[1]): LayerEntry {
     return { path, type: 'file', sizeBytes: bytes.length, mode: 0o644, read: () => Promise.resolve(bytes) };
   }
   if ('symlink' in content) return { path, type: 'symlink', linkName: content.symlink, sizeBytes: 0, read };
-  if ('hardlink' in content)
+  if ('hardlink' in content) {
     return { path, type: 'hardlink', linkName: content.hardlink, sizeBytes: 0, read };
+  }
   return { path, type: 'directory', sizeBytes: 0, read };
 }
 

@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict';
+import { buffer } from 'node:stream/consumers';
+
+import { extract, pack } from 'tar-stream';
 
 import { LayerIndexer, LayerLimitError } from '../../scanner/layers/layer-indexer';
 import { normalizeLayerPath } from '../../scanner/layers/layer-path';
@@ -190,5 +193,42 @@ describe('LayerIndexer', () => {
     const result = await indexLayer(entries);
     assert.equal(result.entryCount, 100_000);
     assert.equal(Buffer.from(result.occupied, 'base64').length, 600_000);
+  });
+
+  it('reads a tar stream with long names, links and whiteouts', async () => {
+    const folder = `${SITE}/${'deep/'.repeat(40)}`;
+    const tar = pack();
+    tar.entry({ name: 'usr/lib/os-release' }, BOOKWORM);
+    tar.entry({ name: 'etc/os-release', type: 'symlink', linkname: '../usr/lib/os-release' });
+    tar.entry({ name: `./${folder}a-1.dist-info/METADATA` }, 'Name: a\nVersion: 1\n');
+    tar.entry({
+      name: `${folder}b-1.dist-info/METADATA`,
+      type: 'link',
+      linkname: `${folder}a-1.dist-info/METADATA`,
+    });
+    tar.entry({ name: 'opt/.wh.old' }, '');
+    tar.finalize();
+    const indexer = new LayerIndexer();
+    for await (const entry of tar.pipe(extract())) {
+      const { name, type, linkname, size = 0, mode } = entry.header;
+      const kinds = { file: 'file', link: 'hardlink', symlink: 'symlink', directory: 'directory' } as const;
+      await indexer.add({
+        path: name,
+        type: kinds[type as keyof typeof kinds] ?? 'other',
+        linkName: linkname ?? undefined,
+        sizeBytes: size,
+        mode,
+        read: () => buffer(entry),
+      });
+      entry.resume();
+    }
+    const result = indexer.finish();
+    assert.deepEqual(
+      result.distributions.map(({ versionId }) => versionId),
+      ['12'],
+    );
+    assert.equal(result.packageFiles.length, 2);
+    assert.deepEqual(result.whiteouts, ['opt/old']);
+    assert.deepEqual(result.warnings, []);
   });
 });
