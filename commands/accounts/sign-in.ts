@@ -1,0 +1,73 @@
+import type { AuthDeps } from '../../auth/authentication';
+import type { NewSession, OpenSession, SessionConfig } from '../../auth/sessions';
+import { createSession, endSessions, renewSession } from '../../auth/sessions';
+import { checkUserPassword } from '../../auth/user-password';
+import type { Account } from '../../db/entities/accounts';
+import type { ActDeps, Actor } from '../act';
+import { runAct, writeAudit } from '../act';
+import { ActError } from '../act-error';
+
+export type SignInDeps = ActDeps & Pick<AuthDeps, 'passwords'> & { config: SessionConfig };
+
+export interface Credentials {
+  /** Name or e-mail address. */
+  username: string;
+  password: string;
+  userAgent?: string;
+}
+
+/** Opens a session; a wrong pair is `forbidden` with "Invalid Username or Password", too many at once `limit`. */
+export async function signIn(
+  deps: SignInDeps,
+  ip: string | null,
+  { username, password, userAgent }: Credentials,
+): Promise<NewSession> {
+  const account = await requirePassword(deps, username, password);
+  const actor: Actor = { kind: 'user', accountId: account.id, name: account.name, ip };
+  return runAct(deps, actor, async (act) => {
+    const session = await createSession(act.manager, deps.config, {
+      accountId: account.id,
+      nowMs: act.nowMs,
+    });
+    await writeAudit(
+      act,
+      'login_success',
+      { namespaceId: account.id },
+      { type: 'quayauth', kind: 'user', useragent: userAgent, username: account.name },
+    );
+    return session;
+  });
+}
+
+/** The password typed once more: the session is fresh again, under another key. */
+export async function verifySession(
+  deps: SignInDeps,
+  { id, identity }: OpenSession,
+  password: string,
+): Promise<NewSession> {
+  await requirePassword(deps, identity.name, password);
+  return deps.dataSource.transaction((manager) =>
+    renewSession(manager, deps.config, { id, nowMs: deps.now() }),
+  );
+}
+
+/** Ends all sessions of the user, wherever they are open. */
+export async function signOut(deps: ActDeps, actor: Actor): Promise<void> {
+  const { accountId, name } = actor;
+  if (accountId === null) return;
+  await runAct(deps, actor, async (act) => {
+    await endSessions(act.manager, accountId);
+    await writeAudit(
+      act,
+      'logout_success',
+      { namespaceId: accountId },
+      { type: 'quayauth', kind: 'user', username: name },
+    );
+  });
+}
+
+async function requirePassword(deps: SignInDeps, username: string, password: string): Promise<Account> {
+  const result = await checkUserPassword(deps, username, password);
+  if (result.outcome === 'accepted') return result.account;
+  throw new ActError(result.outcome === 'busy' ? 'limit' : 'forbidden', result.message);
+}
