@@ -26,3 +26,13 @@ export async function runProcess(
   // Pools and sockets that are still open must not keep a process alive whose work is over.
   process.exit();
 }
+
+/** Starts a process; what stops it before it has a logger (its configuration, its arguments) is told without a stack. */
+export async function startMain(main: () => Promise<void>): Promise<void> {
+  try {
+    await main();
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+    process.exit(1);
+  }
+}

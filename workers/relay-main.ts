@@ -9,7 +9,7 @@ import { createLogger } from '../telemetry/logger';
 import { addGauge, createMetrics } from '../telemetry/metrics';
 import { createOutboxDeliveries } from './outbox-deliveries';
 import { OutboxRelay } from './outbox-relay';
-import { runProcess } from './process';
+import { runProcess, startMain } from './process';
 import { lazyConnection } from './runtime';
 
 /** The process `relay`: any number of them may run. */
@@ -55,4 +55,4 @@ async function main(): Promise<void> {
   });
 }
 
-void main();
+void startMain(main);

@@ -1,1 +1,3 @@
+export { deliverNotification } from './deliver-notification';
+export { purgeOutbox } from './purge-outbox';
 export { reapOrphans } from './reap-orphans';

@@ -31,6 +31,7 @@ export type DeliveryStatus = (typeof DELIVERY_STATUSES)[number];
 /** One message owed to one receiver, written in the transaction of its event (design, decision 12). */
 @Entity('delivery')
 @Index('delivery_rule', ['ruleId', 'createdAtMs'])
+@Index('delivery_status', ['status', 'createdAtMs'])
 export class Delivery {
   @Id() id: number;
   /** UUIDv5 of event and rule: sent as `X-Slipway-Delivery`. */

@@ -37,6 +37,7 @@ const TABLES = [
     PRIMARY KEY (id),
     UNIQUE INDEX delivery_uuid (uuid),
     INDEX delivery_rule (rule_id, created_at_ms),
+    INDEX delivery_status (status, created_at_ms),
     CONSTRAINT delivery_rule_id_fk FOREIGN KEY (rule_id) REFERENCES notification_rule (id) ON DELETE CASCADE
   ) ${TABLE_OPTIONS}`,
   `CREATE TABLE bell_notification (

@@ -65,3 +65,8 @@ export interface UpdateAdvisoriesInput {
 export interface ReapOrphansInput {
   timings?: Timings;
 }
+
+/** Started by a schedule every hour. */
+export interface PurgeOutboxInput {
+  timings?: Timings;
+}

@@ -1,0 +1,108 @@
+import type { DataSource } from 'typeorm';
+import { In, LessThan, MoreThan, Not } from 'typeorm';
+
+import type { BuildPhase } from '../../model/phases';
+import { FINAL_PHASES } from '../../model/phases';
+import { Account } from '../entities/accounts';
+import { Build } from '../entities/builds';
+import { Manifest } from '../entities/content';
+import { Delivery } from '../entities/notifications';
+import { OutboxRow } from '../entities/outbox';
+import { Repository } from '../entities/repositories';
+import { IndexReportRow } from '../entities/scanning';
+
+export interface OpenBuild {
+  uuid: string;
+  phase: BuildPhase;
+  namespace: string;
+}
+
+/** Builds that have not ended, oldest first; none younger than `beforeMs`. */
+export async function findOpenBuilds(
+  dataSource: DataSource,
+  beforeMs: number,
+  limit: number,
+): Promise<OpenBuild[]> {
+  return dataSource.manager
+    .createQueryBuilder(Build, 'b')
+    .select(['b.uuid AS uuid', 'b.phase AS phase', 'n.name AS namespace'])
+    .innerJoin(Repository, 'r', 'r.id = b.repositoryId')
+    .innerJoin(Account, 'n', 'n.id = r.namespaceId')
+    .where('b.phase NOT IN (:...final) AND b.createdAtMs < :beforeMs', { final: FINAL_PHASES, beforeMs })
+    .orderBy('b.id')
+    .limit(limit)
+    .getRawMany<OpenBuild>();
+}
+
+/**
+ * Deliveries that have not ended and are older than `beforeMs`; when there are more than `limit`, a window at a random
+ * place, so that repeated calls see them all.
+ */
+export async function findPendingDeliveries(
+  dataSource: DataSource,
+  beforeMs: number,
+  limit: number,
+): Promise<string[]> {
+  const where = { status: 'pending' as const, createdAtMs: LessThan(beforeMs) };
+  const count = await dataSource.manager.countBy(Delivery, where);
+  const rows = await dataSource.manager.find(Delivery, {
+    select: { id: true, uuid: true },
+    where,
+    order: { createdAtMs: 'ASC' },
+    skip: Math.floor(Math.random() * (Math.max(0, count - limit) + 1)),
+    take: limit,
+  });
+  return rows.map((row) => row.uuid);
+}
+
+export interface QueuedScan {
+  manifestId: number;
+  repositoryId: number;
+  digest: string;
+}
+
+/** Manifests whose scan was announced and has not ended. */
+export async function findQueuedScans(dataSource: DataSource, limit: number): Promise<QueuedScan[]> {
+  const rows = await dataSource.manager
+    .createQueryBuilder(IndexReportRow, 'i')
+    .select(['m.id AS manifestId', 'm.repositoryId AS repositoryId', 'm.digest AS digest'])
+    .innerJoin(Manifest, 'm', 'm.id = i.manifestId')
+    .where('i.status = :status', { status: 'queued' })
+    .orderBy('i.id')
+    .limit(limit)
+    .getRawMany<{ manifestId: string; repositoryId: string; digest: string }>();
+  return rows.map(({ manifestId, repositoryId, digest }) => ({
+    manifestId: Number(manifestId),
+    repositoryId: Number(repositoryId),
+    digest,
+  }));
+}
+
+/** True while the relay still has to tell Temporal of a build; a parked row does not count, it never will. */
+export async function isBuildOnItsWay(dataSource: DataSource, buildId: string): Promise<boolean> {
+  return dataSource.manager
+    .createQueryBuilder(OutboxRow, 'o')
+    .where('o.deliveredAtMs IS NULL AND o.parkedAtMs IS NULL AND o.kind = :kind', { kind: 'build.queued' })
+    .andWhere('o.payload LIKE :part', { part: `%"${buildId}"%` })
+    .getExists();
+}
+
+/** The same of a delivery, whose outbox row bears its uuid. */
+export async function isDeliveryOnItsWay(dataSource: DataSource, uuid: string): Promise<boolean> {
+  const row = await dataSource.manager.findOneBy(OutboxRow, { eventId: uuid });
+  return row !== null && row.deliveredAtMs === null && row.parkedAtMs === null;
+}
+
+/** Those of the builds that run, or ended after `afterMs`: their work directories may still be in use. */
+export async function keepBuildsInUse(
+  dataSource: DataSource,
+  uuids: string[],
+  afterMs: number,
+): Promise<string[]> {
+  if (uuids.length === 0) return [];
+  const rows = await dataSource.manager.findBy(Build, [
+    { uuid: In(uuids), phase: Not(In(FINAL_PHASES)) },
+    { uuid: In(uuids), endedAtMs: MoreThan(afterMs) },
+  ]);
+  return rows.map((row) => row.uuid);
+}

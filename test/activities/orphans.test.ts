@@ -1,0 +1,185 @@
+import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+
+import type { Client } from '@temporalio/client';
+import type { DataSource } from 'typeorm';
+
+import type { Orphan, OrphanActivities } from '../../activities/maintain/orphans';
+import { createOrphanActivities } from '../../activities/maintain/orphans';
+import { SYSTEM, enqueue, runAct } from '../../commands/act';
+import { Build } from '../../db/entities/builds';
+import { Delivery } from '../../db/entities/notifications';
+import { OutboxRow } from '../../db/entities/outbox';
+import type { BuildPhase } from '../../model/phases';
+import { freshDatabase } from '../support/database';
+import { buildOrganization, buildRepository } from '../support/factories';
+import { deliveryEvent } from '../support/outbox';
+import { temporal } from '../support/temporal';
+
+const LONG_AGO_MS = 60_000;
+
+describe('orphans', function () {
+  this.timeout(60_000);
+  let dataSource: DataSource;
+  let client: Client;
+  let activities: OrphanActivities;
+  const ended: { id: string; reason: string }[] = [];
+  const left: string[] = [];
+
+  before(async () => {
+    dataSource = await freshDatabase();
+    ({ client } = await temporal());
+    activities = createOrphanActivities({
+      dataSource,
+      now: Date.now,
+      client,
+      endLostBuild: (id, reason) => Promise.resolve(void ended.push({ id, reason })),
+      indexerState: () => 'state',
+    });
+  });
+
+  after(async () => {
+    for (const id of left) await client.workflow.getHandle(id).terminate();
+    await dataSource.destroy();
+  });
+
+  async function aBuild(phase: BuildPhase, ageMs = LONG_AGO_MS) {
+    const { account } = await buildOrganization(dataSource);
+    const repository = await buildRepository(dataSource, { namespace: account });
+    const uuid = randomUUID();
+    await dataSource.manager.insert(Build, {
+      uuid,
+      repositoryId: repository.id,
+      phase,
+      displayName: 'x',
+      dockerTags: [],
+      context: '/',
+      dockerfilePath: '/Dockerfile',
+      triggerMetadata: {},
+      status: {},
+      createdAtMs: Date.now() - ageMs,
+    });
+    return { uuid, namespace: account.name, repositoryId: repository.id };
+  }
+
+  async function aDelivery(): Promise<string> {
+    const uuid = randomUUID();
+    await dataSource.manager.insert(Delivery, {
+      uuid,
+      eventId: randomUUID(),
+      event: 'repo_push',
+      payload: {},
+      status: 'pending',
+      createdAtMs: Date.now() - LONG_AGO_MS,
+    });
+    return uuid;
+  }
+
+  async function open(workflowId: string): Promise<void> {
+    left.push(workflowId);
+    await client.workflow.start('nobody', { workflowId, taskQueue: 'nobody' });
+  }
+
+  async function terminated(workflowId: string): Promise<void> {
+    const handle = await client.workflow.start('nobody', { workflowId, taskQueue: 'nobody' });
+    await handle.terminate();
+  }
+
+  async function orphan(id: string): Promise<Orphan | undefined> {
+    const found = await activities.findOrphans();
+    return found.find((one) => one.id === id);
+  }
+
+  it('are builds whose workflow was terminated', async () => {
+    const { uuid, namespace } = await aBuild('building');
+    await terminated(`build:${uuid}`);
+    assert.deepEqual(await orphan(uuid), {
+      kind: 'build',
+      id: uuid,
+      namespace,
+      reason: 'the workflow of this build was terminated by an operator',
+    });
+  });
+
+  it('are builds that were under way and of which Temporal knows nothing', async () => {
+    const { uuid, namespace } = await aBuild('pushing');
+    await open(`build-queue:${namespace}`);
+    assert.equal((await orphan(uuid))?.reason, 'the workflow of this build has vanished');
+  });
+
+  it('are waiting builds whose queue is gone', async () => {
+    const { uuid } = await aBuild('waiting');
+    assert.equal((await orphan(uuid))?.id, uuid);
+  });
+
+  it('are not builds that run, wait in a queue that runs, or have ended', async () => {
+    const running = await aBuild('building');
+    await open(`build:${running.uuid}`);
+    const waiting = await aBuild('waiting');
+    await open(`build-queue:${waiting.namespace}`);
+    const done = await aBuild('complete');
+    for (const { uuid } of [running, waiting, done]) assert.equal(await orphan(uuid), undefined);
+  });
+
+  it('are not builds that are new or that the relay has not told Temporal of', async () => {
+    const young = await aBuild('waiting', 0);
+    const owed = await aBuild('waiting');
+    const { uuid: buildId, namespace } = owed;
+    await runAct({ dataSource, now: Date.now }, SYSTEM, (act) =>
+      enqueue(act, {
+        kind: 'build.queued',
+        orderingKey: `repository:${owed.repositoryId}`,
+        eventId: buildId,
+        payload: { buildId, namespace, repository: 'app', triggerKind: 'custom-git', displayName: 'x' },
+      }),
+    );
+    assert.equal(await orphan(young.uuid), undefined);
+    assert.equal(await orphan(buildId), undefined);
+    // A parked row will never be told.
+    await dataSource.manager.update(OutboxRow, { eventId: buildId }, { parkedAtMs: 1 });
+    assert.equal((await orphan(buildId))?.kind, 'build');
+  });
+
+  it('are deliveries whose workflow was terminated or has vanished', async () => {
+    const [gone, lost, alive] = [await aDelivery(), await aDelivery(), await aDelivery()];
+    await terminated(`delivery:${gone}`);
+    await open(`delivery:${alive}`);
+    assert.equal((await orphan(gone))?.reason, 'the workflow of this delivery was terminated by an operator');
+    assert.equal((await orphan(lost))?.reason, 'the workflow of this delivery has vanished');
+    assert.equal(await orphan(alive), undefined);
+  });
+
+  it('are not deliveries that the relay has not told Temporal of', async () => {
+    const uuid = await aDelivery();
+    await runAct({ dataSource, now: Date.now }, SYSTEM, (act) =>
+      enqueue(act, { ...deliveryEvent(uuid), orderingKey: `delivery:${uuid}`, eventId: uuid }),
+    );
+    assert.equal(await orphan(uuid), undefined);
+  });
+
+  it('settle: a delivery is given up with the reason', async () => {
+    const uuid = await aDelivery();
+    await activities.settleOrphan({ kind: 'delivery', id: uuid, namespace: null, reason: 'it is gone' });
+    const row = await dataSource.manager.findOneByOrFail(Delivery, { uuid });
+    assert.deepEqual([row.status, row.lastError], ['failed', 'it is gone']);
+    assert.equal(await orphan(uuid), undefined);
+  });
+
+  it('settle: a build is ended and its slot in the queue is freed', async () => {
+    const { uuid, namespace } = await aBuild('building');
+    await open(`build-queue:${namespace}`);
+    await activities.settleOrphan({ kind: 'build', id: uuid, namespace, reason: 'it is gone' });
+    assert.deepEqual(ended.at(-1), { id: uuid, reason: 'it is gone' });
+    const { events } = await client.workflow.getHandle(`build-queue:${namespace}`).fetchHistory();
+    const signals = (events ?? []).flatMap(
+      (e) => e.workflowExecutionSignaledEventAttributes?.signalName ?? [],
+    );
+    assert.deepEqual(signals, ['buildFinished']);
+  });
+
+  it('settle: a build whose queue is gone as well', async () => {
+    const { uuid, namespace } = await aBuild('building');
+    await activities.settleOrphan({ kind: 'build', id: uuid, namespace, reason: 'it is gone' });
+    assert.equal(ended.at(-1)?.id, uuid);
+  });
+});

@@ -1,0 +1,119 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+
+import type { Client } from '@temporalio/client';
+import type { NativeConnection, WorkerOptions } from '@temporalio/worker';
+import { Worker } from '@temporalio/worker';
+import type { DataSource } from 'typeorm';
+
+import { createDeliverActivities } from '../activities/deliver/activities';
+import { createMailer } from '../activities/deliver/mailer';
+import { createOrphanActivities } from '../activities/maintain/orphans';
+import { createPurgeActivities } from '../activities/maintain/purge-outbox';
+import type { Config } from '../config/schema';
+import { createAddressPolicy } from '../outbound/address-policy';
+import { createOutboundHttp } from '../outbound/http';
+import { indexerState } from '../scanner/indexer-state';
+import type { Logger } from '../telemetry/logger';
+import { QUEUES } from '../workflows/shared/queues';
+
+export type HostedQueue = keyof typeof QUEUES;
+
+export interface WorkerContext {
+  config: Config;
+  logger: Logger;
+  dataSource: DataSource;
+  connection: NativeConnection;
+  client: Client;
+  /** Names this machine's own queue of build steps. */
+  hostId: string;
+}
+
+type Hosted = Omit<WorkerOptions, 'connection' | 'namespace'>;
+
+/** Which queue hosts what; options of temporal spec 15. */
+const HOSTS: Record<HostedQueue, (context: WorkerContext) => Hosted[]> = {
+  orchestration: () => [
+    {
+      taskQueue: QUEUES.orchestration,
+      ...workflowCode(),
+      maxCachedWorkflows: 500,
+      maxConcurrentWorkflowTaskExecutions: 40,
+      shutdownGraceTime: '5s',
+    },
+  ],
+
+  build: () => [],
+
+  scan: () => [],
+
+  deliver: (context) => [
+    {
+      taskQueue: QUEUES.deliver,
+      activities: deliverActivities(context),
+      maxConcurrentActivityTaskExecutions: 100,
+      // A call in progress lasts seconds; let it end instead of repeating it.
+      shutdownGraceTime: '20s',
+    },
+  ],
+
+  maintenance: ({ dataSource, client }) => [
+    {
+      taskQueue: QUEUES.maintenance,
+      activities: {
+        ...createOrphanActivities({
+          dataSource,
+          now: Date.now,
+          client,
+          endLostBuild: () => Promise.resolve(),
+          indexerState,
+        }),
+        ...createPurgeActivities({ dataSource, now: Date.now }),
+      },
+      maxConcurrentActivityTaskExecutions: 20,
+      shutdownGraceTime: '10s',
+    },
+  ],
+};
+
+export function isHostedQueue(name: string): name is HostedQueue {
+  return name in HOSTS;
+}
+
+/** The workers of these queues, ready to run; they share the connection. */
+export async function createWorkers(context: WorkerContext, queues: HostedQueue[]): Promise<Worker[]> {
+  const { connection, config } = context;
+  const workers: Worker[] = [];
+  for (const queue of new Set(queues)) {
+    for (const options of HOSTS[queue](context)) {
+      workers.push(
+        await Worker.create({
+          connection,
+          namespace: config.TEMPORAL_NAMESPACE,
+          shutdownForceTime: '1m',
+          ...options,
+        }),
+      );
+    }
+  }
+  return workers;
+}
+
+/** The bundle that the build made; from source there is none and it is made now. */
+function workflowCode(): Pick<WorkerOptions, 'workflowBundle' | 'workflowsPath'> {
+  const codePath = join(__dirname, '..', 'workflow-bundle.js');
+  return existsSync(codePath)
+    ? { workflowBundle: { codePath } }
+    : { workflowsPath: require.resolve('../workflows/index') };
+}
+
+function deliverActivities({ config, dataSource }: WorkerContext) {
+  const policy = createAddressPolicy({ allowedNetworks: config.OUTBOUND_ALLOWED_NETWORKS });
+  return createDeliverActivities({
+    dataSource,
+    now: Date.now,
+    http: createOutboundHttp({ policy }),
+    mailer: createMailer(config),
+    config,
+  });
+}
