@@ -10,7 +10,11 @@ export interface AddressPolicy {
   check(address: string): AddressDecision;
 }
 
+type Family = 'ipv4' | 'ipv6';
+
 interface Rule {
+  // A BlockList takes IPv4 addresses for v4-mapped ones and would match them with IPv6 ranges like ::/3.
+  family: Family;
   range: BlockList;
   reason: string;
 }
@@ -29,7 +33,7 @@ export function createAddressPolicy({
 }): AddressPolicy {
   const never = NEVER_ALLOWED.map(toRule);
   const refused = REFUSED_BY_DEFAULT.map(toRule);
-  const allowed = new BlockList();
+  const allowed = { ipv4: new BlockList(), ipv6: new BlockList() };
   for (const network of allowedNetworks) addNetwork(allowed, network);
 
   function check(address: string): AddressDecision {
@@ -39,9 +43,10 @@ export function createAddressPolicy({
       const carried = embeddedIpv4(plain);
       if (carried) return check(carried);
     }
-    const family = isIPv4(plain) ? 'ipv4' : 'ipv6';
-    const matches = ({ range }: Rule): boolean => range.check(plain, family);
-    const rule = never.find(matches) ?? (allowed.check(plain, family) ? undefined : refused.find(matches));
+    const family = familyOf(plain);
+    const matches = (rule: Rule): boolean => rule.family === family && rule.range.check(plain, family);
+    const isOpened = allowed[family].check(plain, family);
+    const rule = never.find(matches) ?? (isOpened ? undefined : refused.find(matches));
     return rule ? { isAllowed: false, reason: rule.reason } : ALLOWED;
   }
   return { check };
@@ -49,11 +54,12 @@ export function createAddressPolicy({
 
 function toRule([network, prefix, reason]: AddressRange): Rule {
   const range = new BlockList();
-  range.addSubnet(network, prefix, isIPv4(network) ? 'ipv4' : 'ipv6');
-  return { range, reason };
+  const family = familyOf(network);
+  range.addSubnet(network, prefix, family);
+  return { family, range, reason };
 }
 
-function addNetwork(list: BlockList, network: string): void {
+function addNetwork(lists: Record<Family, BlockList>, network: string): void {
   const [address = '', prefix, ...rest] = network.split('/');
   const family = isIP(address);
   const longest = family === 4 ? 32 : 128;
@@ -61,7 +67,11 @@ function addNetwork(list: BlockList, network: string): void {
   if (family === 0 || rest.length > 0 || !(length <= longest)) {
     throw new Error(`allowed network "${network}" is not an address or a CIDR range`);
   }
-  list.addSubnet(address, length, family === 4 ? 'ipv4' : 'ipv6');
+  lists[familyOf(address)].addSubnet(address, length, familyOf(address));
+}
+
+function familyOf(address: string): Family {
+  return isIPv4(address) ? 'ipv4' : 'ipv6';
 }
 
 function stripZone(address: string): string {

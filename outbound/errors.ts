@@ -67,7 +67,9 @@ function codeOf(error: Error): string {
     const last: unknown = error.errors.at(-1);
     if (last instanceof Error) return codeOf(last);
   }
-  return 'code' in error && typeof error.code === 'string' ? error.code : '';
+  if ('code' in error && typeof error.code === 'string') return error.code;
+  // undici's parser leaves the code away for bytes that are not HTTP at all.
+  return error.name === 'HTTPParserError' ? 'HPE_INVALID' : '';
 }
 
 function describe(kind: OutboundErrorKind, origin: string, code: string, error: Error): string {

@@ -122,7 +122,7 @@ function firstHop({ url, method = 'GET', headers = {}, body, sendUrlCredentials 
 function nextHop(hop: Hop, { status, headers }: ExchangeAnswer): Hop | undefined {
   const { location } = headers;
   if (location === undefined || !REDIRECT_STATUSES.includes(status)) return undefined;
-  const url = withoutCredentials(parseHttpUrl(location, hop.url));
+  const url = withoutCredentials(parseHttpUrl(location, hop.url.href));
   const next = { ...hop, url, headers: { ...hop.headers } };
   if (url.origin !== hop.url.origin) for (const name of CREDENTIAL_HEADERS) delete next.headers[name];
   const keepsMethod = status === 307 || status === 308 || ['GET', 'HEAD'].includes(hop.method);
@@ -131,7 +131,7 @@ function nextHop(hop: Hop, { status, headers }: ExchangeAnswer): Hop | undefined
   return { ...next, method: 'GET', body: undefined };
 }
 
-function parseHttpUrl(url: string, base?: URL): URL {
+function parseHttpUrl(url: string, base?: string): URL {
   if (!URL.canParse(url, base)) throw new OutboundError('invalid-url', 'the address is not a valid URL');
   const parsed = new URL(url, base);
   if (parsed.protocol === 'http:' || parsed.protocol === 'https:') return parsed;
