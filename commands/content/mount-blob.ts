@@ -1,0 +1,58 @@
+import { repositoryAccess } from '../../auth/access';
+import { holdBlob, lockReadableLink, repositoriesWithBlob, reviveBlobs } from '../../db/stores/blobs';
+import type { RepositoryPath } from '../../model/names';
+import type { Act } from '../act';
+import { runAct } from '../act';
+import type { Pusher } from './pusher';
+import type { ContentDeps } from './content-deps';
+import { openForPush } from './push-gate';
+
+/** Where an anonymous mount looks at most. */
+const SOURCES_LOOKED_AT = 20;
+
+export interface Mount {
+  digest: string;
+  /** Null lets us look for a repository that the caller may pull from. */
+  from: RepositoryPath | null;
+}
+
+/**
+ * Links a blob of another repository to this one, with a hold; false when there is none that the caller may read. Decided
+ * from the identity, not from the scopes of its token (registry spec 4.2 and 18.11).
+ */
+export function mountBlob(
+  deps: ContentDeps,
+  pusher: Pusher,
+  path: RepositoryPath,
+  { digest, from }: Mount,
+): Promise<boolean> {
+  return runAct(deps, pusher.actor, async (act) => {
+    const target = await openForPush(act, deps, pusher, { path, lock: 'share' });
+    const sources = from ? [from] : await repositoriesWithBlob(act.manager, digest, SOURCES_LOOKED_AT);
+    for (const source of sources) {
+      const blobId = await readableBlob(act, deps, pusher, { digest, source });
+      if (blobId === undefined) continue;
+      await reviveBlobs(act.manager, [blobId]);
+      const holdUntilMs = act.nowMs + deps.contentHoldMs;
+      await holdBlob(act.manager, { repositoryId: target.id, blobId, holdUntilMs });
+      return true;
+    }
+    return false;
+  });
+}
+
+async function readableBlob(
+  act: Act,
+  deps: ContentDeps,
+  pusher: Pusher,
+  { digest, source }: { digest: string; source: RepositoryPath },
+): Promise<number | undefined> {
+  const options = { policy: deps.policy, nowMs: act.nowMs };
+  const access = await repositoryAccess(act.manager, pusher.identity, source, options);
+  if (!access.repository || !access.role || !access.namespace?.enabled) return undefined;
+  const link = await lockReadableLink(act.manager, access.repository.id, digest, {
+    nowMs: act.nowMs,
+    mode: 'share',
+  });
+  return link?.blobId;
+}

@@ -1,0 +1,36 @@
+import type { EntityManager } from 'typeorm';
+
+import { credentialProof } from '../../auth/credential-proof';
+import { ActError } from '../act-error';
+import type { Caller } from '../caller';
+
+/** A caller of the registry. */
+export interface Pusher extends Caller {
+  userAgent?: string;
+  /** Set when the identity comes from a token of some age: the credentials behind it as they were at its issue. */
+  proof?: string;
+}
+
+/** Refuses a caller whose credentials were changed or switched off since its token was issued. */
+export async function recheckPusher(manager: EntityManager, { identity, proof }: Pusher): Promise<void> {
+  if (proof === undefined) return;
+  if ((await credentialProof(manager, identity)) !== proof)
+    throw new ActError('unauthorized', 'the credentials behind this token are no longer valid', 'token');
+}
+
+/** The keys of the usage log that tell who it was (registry spec 16). */
+export function auditPusher({ identity, userAgent }: Pusher): Record<string, unknown> {
+  const agent = userAgent === undefined ? {} : { 'user-agent': userAgent };
+  switch (identity.kind) {
+    case 'user':
+      return { username: identity.name, ...agent };
+    case 'robot':
+      return { username: identity.name, is_robot: true, ...agent };
+    case 'repository-token':
+      return { token: identity.friendlyName, ...agent };
+    case 'anonymous':
+      return { public: true, ...agent };
+    default:
+      return identity satisfies never;
+  }
+}

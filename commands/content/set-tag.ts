@@ -1,0 +1,64 @@
+import { Tag } from '../../db/entities/content';
+import { lockCurrentTag } from '../../db/stores/tags';
+import type { Act } from '../act';
+import { ActError } from '../act-error';
+
+export interface TagTarget {
+  repositoryId: number;
+  name: string;
+  manifestId: number;
+  /** In the algorithm that the tag is put with (registry spec 18.1). */
+  digest: string;
+  /** From the manifest's expiry label; null leaves an unchanged tag's end alone and gives a new one none. */
+  lifetimeMs: number | null;
+  isReversion?: boolean;
+}
+
+export interface TagChange {
+  /** What the tag named until now; null when it was not alive. */
+  previousDigest: string | null;
+  changed: boolean;
+}
+
+/**
+ * Points a tag at a manifest: the live lifetime ends now, a new one starts now; the same digest keeps its lifetime and
+ * only has its expiry reckoned anew (registry spec 5.2). The repository is locked by the caller.
+ */
+export async function setTag(act: Act, target: TagTarget): Promise<TagChange> {
+  const { repositoryId, name, manifestId, digest } = target;
+  const current = await lockCurrentTag(act.manager, repositoryId, name);
+  const isAlive = current !== null && isAliveAt(current, act.nowMs);
+  const lifetimeEndMs = target.lifetimeMs === null ? null : act.nowMs + target.lifetimeMs;
+  if (isAlive && current.manifestId === manifestId && current.digest === digest) {
+    if (lifetimeEndMs !== null && !current.immutable)
+      await act.manager.update(Tag, { id: current.id }, { lifetimeEndMs });
+    return { previousDigest: digest, changed: false };
+  }
+  if (isAlive && current.immutable) throw immutableTag(name);
+  if (current) await endTag(act, current);
+  await act.manager.insert(Tag, {
+    repositoryId,
+    name,
+    manifestId,
+    digest,
+    lifetimeStartMs: act.nowMs,
+    lifetimeEndMs,
+    isCurrent: true,
+    reversion: target.isReversion ?? false,
+  });
+  return { previousDigest: isAlive ? current.digest : null, changed: true };
+}
+
+/** Ends a lifetime that its row still calls current; one that ran out keeps the end that it had. */
+export async function endTag(act: Act, tag: Tag): Promise<void> {
+  const lifetimeEndMs = isAliveAt(tag, act.nowMs) ? act.nowMs : tag.lifetimeEndMs;
+  await act.manager.update(Tag, { id: tag.id }, { lifetimeEndMs, isCurrent: null });
+}
+
+export function isAliveAt(tag: Pick<Tag, 'lifetimeEndMs'>, nowMs: number): boolean {
+  return tag.lifetimeEndMs === null || tag.lifetimeEndMs > nowMs;
+}
+
+export function immutableTag(name: string): ActError {
+  return new ActError('conflict', `tag "${name}" is immutable`, 'tag');
+}

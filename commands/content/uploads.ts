@@ -1,0 +1,132 @@
+import { randomUUID } from 'node:crypto';
+
+import { Upload } from '../../db/entities/content';
+import { lockUpload, recordProgress } from '../../db/stores/uploads';
+import type { RepositoryPath } from '../../model/names';
+import { runAct } from '../act';
+import { ActError } from '../act-error';
+import type { Pusher } from './pusher';
+import type { ContentDeps } from './content-deps';
+import { openForPush, openForWrite } from './push-gate';
+
+/** How long a process may be silent before another one takes its session over by force. */
+export const LEASE_MS = 30_000;
+
+export type UploadSession = Pick<
+  Upload,
+  'id' | 'uuid' | 'repositoryId' | 'receivedBytes' | 'storageKey' | 'epoch'
+>;
+
+/** Opens a session, and with it the repository when this is the first push to it. `owner` names the process. */
+export function startUpload(
+  deps: ContentDeps,
+  pusher: Pusher,
+  path: RepositoryPath,
+  owner: string,
+): Promise<UploadSession> {
+  return runAct(deps, pusher.actor, async (act) => {
+    const repository = await openForPush(act, deps, pusher, { path, lock: 'share' });
+    const uuid = randomUUID();
+    const session = {
+      uuid,
+      repositoryId: repository.id,
+      receivedBytes: 0,
+      storageKey: deps.uploadKey(uuid, 1),
+      epoch: 1,
+    };
+    const { identifiers } = await act.manager.insert(Upload, {
+      ...session,
+      leaseOwner: owner,
+      createdAtMs: act.nowMs,
+      expiresAtMs: act.nowMs + deps.uploadLifetimeMs,
+    });
+    return { ...session, id: Number(identifiers[0]?.id) };
+  });
+}
+
+export type TakenUpload =
+  | {
+      outcome: 'taken';
+      session: UploadSession;
+      /**
+       * Set when the last owner vanished in the middle of a body: the recorded bytes are to be copied from here to the
+       * session's own key, as the old file may still grow. It stays the record until a body ends well.
+       */
+      abandonedKey: string | null;
+    }
+  /** Another body of this session is under way. */
+  | { outcome: 'busy'; receivedBytes: number };
+
+/**
+ * Makes `owner` the one process that may append to a session. The epoch grows with each change of owner. An owner that
+ * finished its last body left its file complete, so the next one continues it; after one that vanished the new owner
+ * starts a file of its own with what was recorded (performance spec 3.6).
+ */
+export function takeUpload(
+  deps: ContentDeps,
+  pusher: Pusher,
+  path: RepositoryPath,
+  { uuid, owner }: { uuid: string; owner: string },
+): Promise<TakenUpload> {
+  return runAct(deps, pusher.actor, async (act) => {
+    const repository = await openForWrite(act, deps, pusher, { path, lock: 'share' });
+    const upload = await lockUpload(act.manager, repository.id, uuid, act.nowMs);
+    if (!upload) throw unknownUpload(uuid);
+    const { receivedBytes } = upload;
+    const isStreaming = upload.leaseUntilMs !== null;
+    if (isStreaming && (upload.leaseUntilMs ?? 0) > act.nowMs) return { outcome: 'busy', receivedBytes };
+    const epoch = upload.leaseOwner === owner && !isStreaming ? upload.epoch : upload.epoch + 1;
+    const storageKey = isStreaming ? deps.uploadKey(uuid, epoch) : upload.storageKey;
+    await act.manager.update(
+      Upload,
+      { id: upload.id },
+      {
+        epoch,
+        leaseOwner: owner,
+        leaseUntilMs: act.nowMs + LEASE_MS,
+        expiresAtMs: act.nowMs + deps.uploadLifetimeMs,
+      },
+    );
+    return {
+      outcome: 'taken',
+      session: { id: Number(upload.id), uuid, repositoryId: repository.id, receivedBytes, storageKey, epoch },
+      abandonedKey: isStreaming ? upload.storageKey : null,
+    };
+  });
+}
+
+/** Keeps the session while a body streams; false when it was taken by another process. */
+export function renewUpload(deps: ContentDeps, session: UploadSession): Promise<boolean> {
+  const leaseUntilMs = deps.now() + LEASE_MS;
+  return recordProgress(deps.dataSource.manager, session, { leaseUntilMs });
+}
+
+/** Records how far a body got and lets go of the session; false when it was taken by another process meanwhile. */
+export function releaseUpload(
+  deps: ContentDeps,
+  session: UploadSession,
+  receivedBytes: number,
+): Promise<boolean> {
+  const { storageKey } = session;
+  return recordProgress(deps.dataSource.manager, session, { storageKey, receivedBytes, leaseUntilMs: null });
+}
+
+/** Ends a session; the caller then removes its bytes. */
+export function cancelUpload(
+  deps: ContentDeps,
+  pusher: Pusher,
+  path: RepositoryPath,
+  uuid: string,
+): Promise<{ storageKey: string }> {
+  return runAct(deps, pusher.actor, async (act) => {
+    const repository = await openForWrite(act, deps, pusher, { path, lock: 'share' });
+    const upload = await lockUpload(act.manager, repository.id, uuid, act.nowMs);
+    if (!upload) throw unknownUpload(uuid);
+    await act.manager.delete(Upload, { id: upload.id });
+    return { storageKey: upload.storageKey };
+  });
+}
+
+export function unknownUpload(uuid: string): ActError {
+  return new ActError('not-found', `there is no upload "${uuid}" in this repository`, 'upload');
+}

@@ -1,0 +1,126 @@
+import type { EntityManager } from 'typeorm';
+
+import type { BlobState } from '../entities/content';
+import { Blob, RepositoryBlob } from '../entities/content';
+
+/** The row of a digest, locked until the transaction ends. */
+export async function lockBlob(manager: EntityManager, digest: string): Promise<Blob | null> {
+  return manager.findOne(Blob, { where: { digest }, lock: { mode: 'pessimistic_write' } });
+}
+
+/** Adds the row unless another push did so first; whoever asks next finds one row, locked by this transaction. */
+export async function insertBlobOnce(
+  manager: EntityManager,
+  blob: Pick<Blob, 'digest' | 'sizeBytes' | 'storageKey' | 'createdAtMs'>,
+): Promise<Blob> {
+  // Takes the exclusive lock at once: INSERT IGNORE would take a shared one, and two pushers would then wait for each other.
+  await manager.query(
+    `INSERT INTO stored_blob (digest, size_bytes, storage_key, state, created_at_ms) VALUES (?, ?, ?, 'live', ?)
+     ON DUPLICATE KEY UPDATE id = id`,
+    [blob.digest, blob.sizeBytes, blob.storageKey, blob.createdAtMs],
+  );
+  return manager.findOneOrFail(Blob, {
+    where: { digest: blob.digest },
+    lock: { mode: 'pessimistic_write' },
+  });
+}
+
+/** Links a blob to a repository, or keeps an older link for longer. */
+export async function holdBlob(
+  manager: EntityManager,
+  link: Pick<RepositoryBlob, 'repositoryId' | 'blobId' | 'holdUntilMs'>,
+): Promise<void> {
+  await manager.query(
+    `INSERT INTO repository_blob (repository_id, blob_id, hold_until_ms) VALUES (?, ?, ?)
+     ON DUPLICATE KEY UPDATE hold_until_ms = GREATEST(hold_until_ms, VALUES(hold_until_ms))`,
+    [link.repositoryId, link.blobId, link.holdUntilMs],
+  );
+}
+
+export interface LinkedBlob {
+  id: number;
+  digest: string;
+  sizeBytes: number;
+  state: BlobState;
+}
+
+/**
+ * The blobs of these digests that the repository may use, under share locks taken in id order: garbage collection
+ * cannot take one of them before this transaction ends, and two pushes cannot wait for each other (performance spec 6).
+ */
+export async function lockLinkedBlobs(
+  manager: EntityManager,
+  repositoryId: number,
+  digests: readonly string[],
+): Promise<LinkedBlob[]> {
+  if (digests.length === 0) return [];
+  const rows = (await manager.query(
+    `SELECT b.id, b.digest, b.size_bytes AS sizeBytes, b.state
+       FROM stored_blob b JOIN repository_blob l ON l.blob_id = b.id AND l.repository_id = ?
+      WHERE b.digest IN (?) AND b.state <> 'deleting' ORDER BY b.id LOCK IN SHARE MODE`,
+    [repositoryId, digests],
+  )) as LinkedBlob[];
+  return rows;
+}
+
+/** Takes blobs that garbage collection had in view back into use; they are locked by the caller. */
+export async function reviveBlobs(manager: EntityManager, blobIds: readonly number[]): Promise<void> {
+  if (blobIds.length === 0) return;
+  await manager.query(`UPDATE stored_blob SET state = 'live' WHERE id IN (?) AND state = 'candidate'`, [
+    blobIds,
+  ]);
+}
+
+/** True when a manifest of the repository that was not deleted names the blob. */
+export async function isBlobInUse(
+  manager: EntityManager,
+  repositoryId: number,
+  blobId: number,
+): Promise<boolean> {
+  const rows = (await manager.query(
+    `SELECT 1 FROM manifest_blob mb JOIN manifest m ON m.id = mb.manifest_id
+      WHERE mb.blob_id = ? AND mb.repository_id = ? AND m.deleted_at_ms IS NULL LIMIT 1`,
+    [blobId, repositoryId],
+  )) as unknown[];
+  return rows.length > 0;
+}
+
+export interface BlobHome {
+  namespace: string;
+  name: string;
+}
+
+/** Repositories that a blob is linked to, newest link first; at most `limit`. */
+export async function repositoriesWithBlob(
+  manager: EntityManager,
+  digest: string,
+  limit: number,
+): Promise<BlobHome[]> {
+  return (await manager.query(
+    `SELECT n.name AS namespace, r.name AS name
+       FROM stored_blob b JOIN repository_blob l ON l.blob_id = b.id
+       JOIN repository r ON r.id = l.repository_id JOIN account n ON n.id = r.namespace_id
+      WHERE b.digest = ? AND b.state <> 'deleting' ORDER BY l.id DESC LIMIT ${String(limit)}`,
+    [digest],
+  )) as BlobHome[];
+}
+
+/** The link with its blob, both locked until the transaction ends; undefined when the blob cannot be read in this repository. */
+export async function lockReadableLink(
+  manager: EntityManager,
+  repositoryId: number,
+  digest: string,
+  { nowMs, mode }: { nowMs: number; mode: 'share' | 'update' },
+): Promise<{ linkId: number; blobId: number } | undefined> {
+  const rows = (await manager.query(
+    `SELECT l.id AS linkId, b.id AS blobId
+       FROM stored_blob b JOIN repository_blob l ON l.blob_id = b.id
+      WHERE b.digest = ? AND b.state <> 'deleting' AND l.repository_id = ?
+        AND (l.hold_until_ms > ? OR EXISTS (
+          SELECT 1 FROM manifest_blob mb JOIN manifest m ON m.id = mb.manifest_id
+           WHERE mb.blob_id = b.id AND mb.repository_id = l.repository_id AND m.deleted_at_ms IS NULL))
+      ${mode === 'update' ? 'FOR UPDATE' : 'LOCK IN SHARE MODE'}`,
+    [digest, repositoryId, nowMs],
+  )) as { linkId: number; blobId: number }[];
+  return rows[0];
+}

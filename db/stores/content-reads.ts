@@ -1,0 +1,130 @@
+import type { PreparedPool } from '../pool';
+
+/**
+ * The statements behind GET and HEAD of `/v2/`: written SQL, prepared, one for each request (performance spec 6).
+ * Every row they answer is of a repository that the caller was already found to be allowed to read.
+ */
+
+export interface StoredManifest {
+  digest: string;
+  mediaType: string;
+  sizeBytes: number;
+  /** Null when only the head was asked for. */
+  body: Buffer | null;
+}
+
+const MANIFEST_COLUMNS = 'm.media_type AS mediaType, m.size_bytes AS sizeBytes';
+
+/** The digest is the one that the tag was put with (registry spec 18.1). */
+export async function manifestByTag(
+  pool: PreparedPool,
+  repositoryId: number,
+  tag: string,
+  { nowMs, withBody }: { nowMs: number; withBody: boolean },
+): Promise<StoredManifest | undefined> {
+  const rows = await pool.select<StoredManifest>(
+    `SELECT t.digest, ${MANIFEST_COLUMNS}, ${withBody ? 'm.body' : 'NULL'} AS body
+       FROM tag t JOIN manifest m ON m.id = t.manifest_id
+      WHERE t.repository_id = ? AND t.name = ? AND t.is_current = 1
+        AND (t.lifetime_end_ms IS NULL OR t.lifetime_end_ms > ?) AND m.deleted_at_ms IS NULL`,
+    [repositoryId, tag, nowMs],
+  );
+  return rows[0];
+}
+
+export async function manifestByDigest(
+  pool: PreparedPool,
+  repositoryId: number,
+  digest: string,
+  { withBody }: { withBody: boolean },
+): Promise<StoredManifest | undefined> {
+  const rows = await pool.select<StoredManifest>(
+    `SELECT m.digest, ${MANIFEST_COLUMNS}, ${withBody ? 'm.body' : 'NULL'} AS body
+       FROM manifest m WHERE m.repository_id = ? AND m.digest = ? AND m.deleted_at_ms IS NULL`,
+    [repositoryId, digest],
+  );
+  return rows[0];
+}
+
+/** True when the tag was alive once; asked only after a miss, to say so. */
+export async function tagEverExisted(
+  pool: PreparedPool,
+  repositoryId: number,
+  tag: string,
+): Promise<boolean> {
+  const rows = await pool.select(`SELECT 1 FROM tag WHERE repository_id = ? AND name = ? LIMIT 1`, [
+    repositoryId,
+    tag,
+  ]);
+  return rows.length > 0;
+}
+
+/** A link makes a blob readable while its hold runs or a manifest that was not deleted uses it. */
+const LINK_COUNTS = `(l.hold_until_ms > ? OR EXISTS (
+  SELECT 1 FROM manifest_blob mb JOIN manifest m ON m.id = mb.manifest_id
+   WHERE mb.blob_id = l.blob_id AND mb.repository_id = l.repository_id AND m.deleted_at_ms IS NULL))`;
+
+export interface ReadableBlob {
+  id: number;
+  sizeBytes: number;
+  storageKey: string;
+  holdUntilMs: number;
+  state: string;
+}
+
+export async function blobInRepository(
+  pool: PreparedPool,
+  repositoryId: number,
+  digest: string,
+  nowMs: number,
+): Promise<ReadableBlob | undefined> {
+  const rows = await pool.select<ReadableBlob>(
+    `SELECT b.id, b.size_bytes AS sizeBytes, b.storage_key AS storageKey, b.state, l.hold_until_ms AS holdUntilMs
+       FROM stored_blob b JOIN repository_blob l ON l.blob_id = b.id
+      WHERE b.digest = ? AND b.state <> 'deleting' AND l.repository_id = ? AND ${LINK_COUNTS}`,
+    [digest, repositoryId, nowMs],
+  );
+  return rows[0];
+}
+
+/** Names after `last`, in ASCII order; at most `limit`. */
+export async function liveTagNames(
+  pool: PreparedPool,
+  repositoryId: number,
+  { last, limit, nowMs }: { last: string; limit: number; nowMs: number },
+): Promise<string[]> {
+  const rows = await pool.select<{ name: string }>(
+    `SELECT name FROM tag
+      WHERE repository_id = ? AND name > ? AND is_current = 1 AND (lifetime_end_ms IS NULL OR lifetime_end_ms > ?)
+      ORDER BY name LIMIT ${String(limit)}`,
+    [repositoryId, last, nowMs],
+  );
+  return rows.map((row) => row.name);
+}
+
+export interface ReferrerRow {
+  id: number;
+  digest: string;
+  mediaType: string;
+  sizeBytes: number;
+  artifactType: string | null;
+  body: Buffer;
+}
+
+/** Manifests of the repository whose subject is the digest, oldest first, after row `afterId` (registry spec 18.5). */
+export async function referrersOf(
+  pool: PreparedPool,
+  repositoryId: number,
+  subjectDigest: string,
+  { artifactType, afterId, limit }: { artifactType: string | null; afterId: number; limit: number },
+): Promise<ReferrerRow[]> {
+  const filter = artifactType === null ? '' : 'AND COALESCE(artifact_type, config_media_type) = ?';
+  return pool.select<ReferrerRow>(
+    `SELECT id, digest, media_type AS mediaType, size_bytes AS sizeBytes,
+            COALESCE(artifact_type, config_media_type) AS artifactType, body
+       FROM manifest
+      WHERE repository_id = ? AND subject_digest = ? AND deleted_at_ms IS NULL AND id > ? ${filter}
+      ORDER BY id LIMIT ${String(limit)}`,
+    [repositoryId, subjectDigest, afterId, ...(artifactType === null ? [] : [artifactType])],
+  );
+}

@@ -1,0 +1,34 @@
+import type { EntityManager } from 'typeorm';
+
+import { Upload } from '../entities/content';
+
+/** The session, locked until the transaction ends; undefined when this repository has no such session any more. */
+export async function lockUpload(
+  manager: EntityManager,
+  repositoryId: number,
+  uuid: string,
+  nowMs: number,
+): Promise<Upload | undefined> {
+  const upload = await manager.findOne(Upload, {
+    where: { uuid, repositoryId },
+    lock: { mode: 'pessimistic_write' },
+  });
+  return upload && upload.expiresAtMs > nowMs ? upload : undefined;
+}
+
+export interface UploadProgress {
+  storageKey: string;
+  receivedBytes: number;
+  /** Until when others must keep off; null when no body is under way. */
+  leaseUntilMs: number | null;
+}
+
+/** Writes progress for the owner of this epoch; false when another process has taken the session meanwhile. */
+export async function recordProgress(
+  manager: EntityManager,
+  { uuid, epoch }: Pick<Upload, 'uuid' | 'epoch'>,
+  progress: Partial<UploadProgress>,
+): Promise<boolean> {
+  const { affected } = await manager.update(Upload, { uuid, epoch }, progress);
+  return affected === 1;
+}

@@ -1,0 +1,51 @@
+import { parseDurationMs } from './durations';
+
+const EXPIRY_LABEL = 'quay.expires-after';
+const MAX_LABELS = 256;
+const MAX_KEY_LENGTH = 255;
+const MAX_VALUE_LENGTH = 4096;
+
+export type Labels = Record<string, string>;
+
+/** `config.Labels` of an image's config; `{}` for a config without labels or of another shape. */
+export function labelsOfConfig(configText: string): Labels {
+  let json: unknown;
+  try {
+    json = JSON.parse(configText);
+  } catch {
+    return {}; // Artifacts may have configs of any kind.
+  }
+  const labels = (json as { config?: { Labels?: unknown } | null } | null)?.config?.Labels;
+  if (typeof labels !== 'object' || labels === null) return {};
+  return Object.fromEntries(
+    Object.entries(labels).filter(([, value]) => typeof value === 'string'),
+  ) as Labels;
+}
+
+/** Annotations win over the labels of the config (registry spec 11). */
+export function mergeLabels(configLabels: Labels, annotations: Labels): Labels {
+  return { ...configLabels, ...annotations };
+}
+
+/** The labels that the label store keeps; what does not fit is skipped, a push never fails for it (registry spec 18.6). */
+export function storableLabels(labels: Labels): [key: string, value: string][] {
+  return Object.entries(labels)
+    .filter(
+      ([key, value]) => key.length > 0 && key.length <= MAX_KEY_LENGTH && value.length <= MAX_VALUE_LENGTH,
+    )
+    .slice(0, MAX_LABELS);
+}
+
+/** How long a tag on a manifest with these labels lives, in milliseconds; null is for ever, as is an unreadable value. */
+export function tagLifetimeMs(labels: Labels): number | null {
+  const value = labels[EXPIRY_LABEL];
+  return (value === undefined ? undefined : parseDurationMs(value)) ?? null;
+}
+
+/** The labels that all children of an index share, key and value (registry spec 11). */
+export function commonLabels(children: readonly Labels[]): Labels {
+  const [first, ...rest] = children;
+  return Object.fromEntries(
+    Object.entries(first ?? {}).filter(([key, value]) => rest.every((labels) => labels[key] === value)),
+  );
+}
