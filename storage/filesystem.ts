@@ -131,13 +131,16 @@ export class FilesystemStorage implements Storage {
 
   async putObject(key: string, body: Readable | Buffer): Promise<number> {
     const path = this.pathOf('object', key);
+    const source = body instanceof Readable ? body : Readable.from([body]);
+    // It may break while the file is being opened; the append finds that out.
+    source.on('error', () => undefined);
     const temporary = join(this.rootPath, 'uploads', `.object-${randomUUID()}`);
     const file = await open(temporary, 'wx').catch((error: unknown) => {
       throw toStorageError(error, key);
     });
     const writer = new FilesystemUpload(key, file, this.transfers, 0);
     try {
-      const sizeBytes = await writer.append(body instanceof Readable ? body : Readable.from([body]));
+      const sizeBytes = await writer.append(source);
       await file.datasync();
       await moveDurably(temporary, path);
       return sizeBytes;

@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+
+import { createStorage } from '../../storage/create-storage';
+import { StorageFullError } from '../../storage/errors';
+import { FilesystemStorage } from '../../storage/filesystem';
+import { uploadKey } from '../../storage/keys';
+import { describeStorage } from './driver-contract';
+
+describe('FilesystemStorage', () => {
+  let dir: string;
+  before(async () => {
+    dir = await mkdtemp(join(tmpdir(), 'storage-'));
+  });
+  after(() => rm(dir, { recursive: true, force: true }));
+
+  function open(name: string): ReturnType<typeof createStorage> {
+    return createStorage({
+      DISTRIBUTED_STORAGE_CONFIG: { default: ['LocalStorage', { storage_path: join(dir, name) }] },
+    });
+  }
+
+  describeStorage('filesystem', () => open('contract'));
+
+  it('leaves no transfer, buffered byte, or stray file behind after the contract', async () => {
+    const storage = new FilesystemStorage(join(dir, 'tidy'));
+    await storage.prepare();
+    await storage.putObject('objects/a', Buffer.from('x'));
+    const broken = new Readable({ read: () => undefined });
+    const putting = storage.putObject('objects/b', broken);
+    setImmediate(() => broken.destroy(new Error('gone')));
+    await assert.rejects(putting, /gone/);
+    const { stream } = await storage.getObject('objects/a');
+    assert.equal(storage.transfers.active, 1);
+    stream.destroy();
+    assert.deepEqual([storage.transfers.active, storage.transfers.bufferedBytes], [0, 0]);
+    assert.deepEqual(await readdir(join(dir, 'tidy', 'uploads')), []);
+  });
+
+  it('says at the start when its folder cannot be used', async () => {
+    await mkdir(join(dir, 'taken'));
+    await assert.rejects(open('taken/\0'), /null bytes/);
+    await (await open('file')).putObject('objects/x', Buffer.from('x'));
+    await assert.rejects(open('file/objects/x'), { code: /ENOTDIR|EEXIST/ });
+  });
+
+  describe('on a full disk', () => {
+    let small: string;
+    before(async function () {
+      small = join(dir, 'small');
+      await mkdir(small);
+      try {
+        execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=2m', 'tmpfs', small], { stdio: 'ignore' });
+      } catch {
+        small = '';
+        // Only root may mount, and not in every container.
+        this.skip();
+      }
+    });
+    after(() => {
+      if (small) execFileSync('umount', [small]);
+    });
+
+    it('frees what the append wrote, names the upload, and goes on when there is room again', async () => {
+      const storage = new FilesystemStorage(small);
+      await storage.prepare();
+      const key = uploadKey(randomUUID(), 0);
+      const writer = await storage.openUpload(key, { offset: 0 });
+      await writer.append(Readable.from([Buffer.alloc(100_000)]));
+      const tooMuch = Readable.from(Array.from({ length: 64 }, () => Buffer.alloc(64 * 1024)));
+      await assert.rejects(
+        writer.append(tooMuch),
+        (error) => error instanceof StorageFullError && error.message.includes(key),
+      );
+      assert.deepEqual([writer.sizeBytes, await storage.uploadSize(key)], [100_000, 100_000]);
+      assert.equal(storage.transfers.bufferedBytes, 0);
+      await writer.append(Readable.from([Buffer.alloc(1_000_000)]));
+      await writer.close();
+      assert.equal(await storage.uploadSize(key), 1_100_000);
+      await assert.rejects(storage.putObject('objects/large', Buffer.alloc(3_000_000)), StorageFullError);
+      assert.deepEqual(await readdir(join(small, 'uploads')), [key.slice('uploads/'.length)]);
+    });
+  });
+});
