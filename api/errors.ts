@@ -95,5 +95,9 @@ export function refusalOf(error: ActError): ApiRefusal {
   if (error.reason === 'limit') return new PlainRefusal(429, { message: error.message });
   if (error.reason === 'wrong-state') return new PlainRefusal(503, { message: error.message });
   const extra = error.field === undefined ? {} : { field: error.field };
+  // The one thing that a change of a tag can contradict.
+  if (error.reason === 'conflict' && error.field === 'tag') {
+    return new ApiProblem('tag_immutable', error.message, extra);
+  }
   return new ApiProblem(REASONS[error.reason], error.message, extra);
 }

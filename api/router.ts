@@ -6,7 +6,6 @@ import { ActError } from '../commands/act-error';
 import { parseDurationMs } from '../model/durations';
 import { nextRequestId } from '../telemetry/request-ids';
 import type { ApiDeps } from './api-deps';
-import { publicUrl } from './api-deps';
 import { ApiProblem, ApiRefusal, PlainRefusal, refusalOf } from './errors';
 import { authenticate } from './pipeline/authenticate';
 import { authorize } from './pipeline/authorize';
@@ -122,7 +121,7 @@ function writeSession(
     path: '/',
     httpOnly: true,
     sameSite: 'lax' as const,
-    secure: deps.config.PREFERRED_URL_SCHEME === 'https',
+    secure: deps.address.scheme === 'https',
   };
   if (session === 'ended') {
     response.setHeader('Set-Cookie', stringifySetCookie({ ...attributes, value: '', maxAge: 0 }));
@@ -161,7 +160,7 @@ async function sendFailure(
   if (!request.complete) response.setHeader('Connection', 'close');
   await respond(response, {
     status: refusal.status,
-    body: refusal.body(publicUrl(deps.config)),
+    body: refusal.body(`${deps.address.scheme}://${deps.address.host}`),
     headers: refusal.headers,
   });
 }

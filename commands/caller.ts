@@ -65,7 +65,8 @@ export async function requireOrganizationAdmin(
   return namespace;
 }
 
-function ownsAccount(identity: Identity, { namespace }: NamespaceAccess): boolean {
+/** The caller is that user, directly or by a token that may administer the account. */
+export function ownsAccount(identity: Identity, { namespace }: NamespaceAccess): boolean {
   if (identity.kind !== 'user' || identity.accountId !== namespace?.id) return false;
   return namespace.enabled && accountCap(identity.scopes) === 'admin';
 }

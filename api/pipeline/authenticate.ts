@@ -2,14 +2,16 @@ import type { IncomingMessage } from 'node:http';
 
 import { parseCookie } from 'cookie';
 
-import { authenticateBasic } from '../../auth/basic';
+import { authenticateBasic, parseBasicHeader } from '../../auth/basic';
 import { authenticateBearer } from '../../auth/bearer';
 import type { Identity } from '../../auth/identity';
 import { ANONYMOUS } from '../../auth/identity';
 import type { OpenSession } from '../../auth/sessions';
 import { findSession } from '../../auth/sessions';
 import type { Actor } from '../../commands/act';
+import { actorOf } from '../../commands/caller';
 import type { ApiDeps } from '../api-deps';
+import { PlainRefusal } from '../errors';
 import type { ApiRoute } from '../route';
 import type { BrowserCookies } from './csrf';
 
@@ -48,18 +50,20 @@ export async function authenticate(
       : { ...NOBODY, identity: await identityByHeader(deps, header, route) };
   return {
     ...proof,
-    actor: actorOf(proof.identity, request),
+    actor: actorOf(proof.identity, request.socket.remoteAddress?.replace(/^::ffff:/, '') ?? null),
     isProvenByHeader: header !== undefined && proof.identity.kind !== 'anonymous',
   };
 }
 
 async function identityByHeader(deps: ApiDeps, header: string, route: ApiRoute): Promise<Identity> {
-  const [scheme, credentials] = header.trim().split(/\s+/, 2);
-  if (!credentials) return ANONYMOUS;
-  if (/^bearer$/i.test(scheme ?? '')) return (await authenticateBearer(deps, credentials)) ?? ANONYMOUS;
-  if (/^basic$/i.test(scheme ?? '') && route.basicAuth)
-    return (await authenticateBasic(deps, header)) ?? ANONYMOUS;
-  return ANONYMOUS;
+  const token = /^bearer\s+(\S+)\s*$/i.exec(header)?.[1];
+  if (token !== undefined) return (await authenticateBearer(deps, token)) ?? ANONYMOUS;
+  const basic = route.basicAuth ? parseBasicHeader(header) : undefined;
+  if (!basic) return ANONYMOUS;
+  const result = await authenticateBasic(deps, basic.username, basic.password);
+  if (result.outcome === 'busy')
+    throw new PlainRefusal(429, { message: result.message }, { 'Retry-After': '1' });
+  return result.outcome === 'accepted' ? result.identity : ANONYMOUS;
 }
 
 async function proofByCookie(
@@ -72,19 +76,4 @@ async function proofByCookie(
   if (content.kind === 'visitor') return { ...NOBODY, csrfToken: content.csrfToken };
   const session = await findSession(deps, content.key);
   return session ? { identity: session.identity, session, csrfToken: session.csrfToken } : NOBODY;
-}
-
-function actorOf(identity: Identity, request: IncomingMessage): Actor {
-  const ip = request.socket.remoteAddress?.replace(/^::ffff:/, '') ?? null;
-  switch (identity.kind) {
-    case 'anonymous':
-      return { kind: 'anonymous', accountId: null, name: 'anonymous', ip };
-    case 'user':
-    case 'robot':
-      return { kind: identity.kind, accountId: identity.accountId, name: identity.name, ip };
-    case 'repository-token':
-      return { kind: 'token', accountId: null, name: identity.friendlyName, ip };
-    default:
-      return identity satisfies never;
-  }
 }

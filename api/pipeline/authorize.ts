@@ -1,7 +1,8 @@
 import type { NamespaceAccess, RepositoryAccess } from '../../auth/access';
-import { accessPolicy, namespaceAccess, repositoryAccess } from '../../auth/access';
+import { namespaceAccess, repositoryAccess } from '../../auth/access';
 import type { Identity } from '../../auth/identity';
 import { accountCap, allowsSuperuser } from '../../auth/scopes';
+import { ownsAccount } from '../../commands/caller';
 import { parseDurationMs } from '../../model/durations';
 import { parseRepositoryPath } from '../../model/names';
 import type { RepositoryRole, TeamRole } from '../../model/roles';
@@ -113,7 +114,7 @@ async function accessTo(
 ): Promise<RepositoryAccess | undefined> {
   const parsed = parseRepositoryPath(path);
   if (!parsed) return undefined;
-  const options = { policy: accessPolicy(deps.config), nowMs: deps.now() };
+  const options = { policy: deps.policy, nowMs: deps.now() };
   return repositoryAccess(deps.dataSource.manager, identity, parsed, options);
 }
 
@@ -123,9 +124,8 @@ async function requireNamespaceRole(
   name: string,
   role: TeamRole,
 ): Promise<Granted> {
-  const namespace = await namespaceAccess(deps.dataSource.manager, identity, name, {
-    policy: accessPolicy(deps.config),
-  });
+  const namespace = await namespaceAccess(deps.dataSource.manager, identity, name, deps);
+  if (ownsAccount(identity, namespace)) return { namespace: { ...namespace, role: 'admin' } };
   if (!atLeastTeamRole(namespace.role, role)) throw refusalFor(identity);
   return { namespace };
 }

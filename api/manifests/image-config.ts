@@ -1,0 +1,44 @@
+import type { EntityManager } from 'typeorm';
+import { z } from 'zod';
+
+import { Blob } from '../../db/entities/content';
+import type { Storage } from '../../storage/driver';
+
+const history = z.looseObject({
+  created: z.string().nullish(),
+  created_by: z.string().nullish(),
+  comment: z.string().nullish(),
+  author: z.string().nullish(),
+  empty_layer: z.boolean().nullish(),
+});
+const imageConfig = z.looseObject({ history: z.array(history).nullish() });
+
+export type HistoryEntry = z.infer<typeof history>;
+
+const LARGEST_CONFIG_BYTES = 1024 * 1024;
+
+/**
+ * How each layer of an image came to be, base first; empty when the config is missing, larger than a megabyte, or no
+ * image's: people may push anything as a config, and the view of its manifest must not fail for it.
+ */
+export async function readLayerHistory(
+  manager: EntityManager,
+  storage: Storage,
+  configDigest: string,
+): Promise<HistoryEntry[]> {
+  const blob = await manager.findOneBy(Blob, { digest: configDigest });
+  if (!blob || blob.sizeBytes > LARGEST_CONFIG_BYTES) return [];
+  const { stream } = await storage.readBlob(blob.storageKey);
+  const chunks: Buffer[] = [];
+  for await (const chunk of stream as AsyncIterable<Buffer>) chunks.push(chunk);
+  const parsed = imageConfig.safeParse(parseJson(Buffer.concat(chunks).toString('utf8')));
+  return (parsed.data?.history ?? []).filter((entry) => !entry.empty_layer);
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined; // Not an image's config.
+  }
+}

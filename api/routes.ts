@@ -1,0 +1,38 @@
+import type { ApiDeps } from './api-deps';
+import { createBellRoutes } from './bell/bell.routes';
+import { createHealthRoutes } from './instance/health.routes';
+import { createInstanceRoutes } from './instance/instance.routes';
+import { createManifestRoutes } from './manifests/manifests.routes';
+import { createAuthorizedEmailRoutes } from './notifications/authorized-emails.routes';
+import { createNotificationRoutes } from './notifications/notifications.routes';
+import { createOrganizationRoutes } from './organizations/organizations.routes';
+import { createPageTokens } from './page-tokens';
+import { createPermissionRoutes } from './permissions/permissions.routes';
+import { createRepositoryRoutes } from './repositories/repositories.routes';
+import { createRobotRoutes } from './robots/robots.routes';
+import type { ApiRoute } from './route';
+import { createCsrfRoutes } from './session/csrf.routes';
+import { createSessionRoutes } from './session/session.routes';
+import { createTagRoutes } from './tags/tags.routes';
+import { createUserRoutes } from './user/user.routes';
+
+/** The whole route table of the REST API, one line for each resource. */
+export function createApiRoutes(deps: ApiDeps): ApiRoute[] {
+  const pageTokens = createPageTokens(deps.config.DATABASE_SECRET_KEY, deps.now);
+  return [
+    ...createCsrfRoutes(),
+    ...createSessionRoutes(deps),
+    ...createUserRoutes(deps),
+    ...createBellRoutes(deps),
+    ...createOrganizationRoutes(deps),
+    ...createRobotRoutes(deps),
+    ...createRepositoryRoutes(deps, pageTokens),
+    ...createPermissionRoutes(deps),
+    ...createTagRoutes(deps),
+    ...createManifestRoutes(deps),
+    ...createNotificationRoutes(deps),
+    ...createAuthorizedEmailRoutes(deps),
+    ...createInstanceRoutes(deps),
+    ...createHealthRoutes(deps),
+  ];
+}
