@@ -7,8 +7,6 @@ import type { Registry } from 'prom-client';
 /** Throws when the process cannot do its work; the message is shown to operators. */
 export type HealthCheck = () => Promise<void> | void;
 
-const CHECK_TIMEOUT_MS = 5000;
-
 /**
  * Answers `GET /health` on loopback with 200 or 503 and JSON `{status, reason?}`, and `GET /metrics` when there are some.
  * Without a port it does nothing. The server never keeps the process alive.
@@ -17,10 +15,11 @@ export async function startHealthServer(
   port: number | undefined,
   check: HealthCheck,
   metrics?: Registry,
+  timeoutMs = 5000,
 ): Promise<Server | undefined> {
   if (port === undefined) return undefined;
   const server = createServer((request, response) => {
-    const answer = request.url === '/metrics' && metrics ? metricsOf(metrics) : healthOf(check);
+    const answer = request.url === '/metrics' && metrics ? metricsOf(metrics) : healthOf(check, timeoutMs);
     void answer.then(({ status, type, body }) => {
       response.writeHead(status, { 'content-type': type }).end(body);
     });
@@ -37,10 +36,10 @@ interface Answer {
   body: string;
 }
 
-async function healthOf(check: HealthCheck): Promise<Answer> {
+async function healthOf(check: HealthCheck, timeoutMs: number): Promise<Answer> {
   const type = 'application/json';
   try {
-    await inTime(check);
+    await inTime(check, timeoutMs);
     return { status: 200, type, body: JSON.stringify({ status: 'ok' }) };
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
@@ -56,10 +55,10 @@ async function metricsOf(metrics: Registry): Promise<Answer> {
   }
 }
 
-async function inTime(check: HealthCheck): Promise<void> {
+async function inTime(check: HealthCheck, timeoutMs: number): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer within ${CHECK_TIMEOUT_MS} ms`)), CHECK_TIMEOUT_MS);
+    timer = setTimeout(() => reject(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
   });
   try {
     await Promise.race([check(), late]);

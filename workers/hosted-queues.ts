@@ -10,6 +10,7 @@ import { createDeliverActivities } from '../activities/deliver/activities';
 import { createMailer } from '../activities/deliver/mailer';
 import { createOrphanActivities } from '../activities/maintain/orphans';
 import { createPurgeActivities } from '../activities/maintain/purge-outbox';
+import type { BuildDeps } from '../commands/builds/build-deps';
 import type { Config } from '../config/schema';
 import { createAddressPolicy } from '../outbound/address-policy';
 import { createOutboundHttp } from '../outbound/http';
@@ -57,18 +58,12 @@ const HOSTS: Record<HostedQueue, (context: WorkerContext) => Hosted[]> = {
     },
   ],
 
-  maintenance: ({ dataSource, client }) => [
+  maintenance: (context) => [
     {
       taskQueue: QUEUES.maintenance,
       activities: {
-        ...createOrphanActivities({
-          dataSource,
-          now: Date.now,
-          client,
-          endLostBuild: () => Promise.resolve(),
-          indexerState,
-        }),
-        ...createPurgeActivities({ dataSource, now: Date.now }),
+        ...createOrphanActivities({ ...buildDeps(context), client: context.client, indexerState }),
+        ...createPurgeActivities({ dataSource: context.dataSource, now: Date.now }),
       },
       maxConcurrentActivityTaskExecutions: 20,
       shutdownGraceTime: '10s',
@@ -105,6 +100,11 @@ function workflowCode(): Pick<WorkerOptions, 'workflowBundle' | 'workflowsPath'>
   return existsSync(codePath)
     ? { workflowBundle: { codePath } }
     : { workflowsPath: require.resolve('../workflows/index') };
+}
+
+function buildDeps({ config, dataSource }: WorkerContext): BuildDeps {
+  const address = { scheme: config.PREFERRED_URL_SCHEME, host: config.SERVER_HOSTNAME };
+  return { dataSource, now: Date.now, config, address };
 }
 
 function deliverActivities({ config, dataSource }: WorkerContext) {

@@ -1,7 +1,8 @@
 import type { Client } from '@temporalio/client';
 import { WorkflowNotFoundError } from '@temporalio/client';
 
-import type { ActDeps } from '../../commands/act';
+import type { BuildDeps } from '../../commands/builds/build-deps';
+import { markBuildLost } from '../../commands/builds/finish-build';
 import { giveUpDelivery } from '../../commands/notifications/deliveries';
 import { failLostScan } from '../../commands/scans/fail-lost-scan';
 import type { OpenBuild, QueuedScan } from '../../db/stores/open-work';
@@ -23,10 +24,8 @@ export interface Orphan {
   reason: string;
 }
 
-export interface OrphanDeps extends ActDeps {
+export interface OrphanDeps extends BuildDeps {
   client: Client;
-  /** Ends the build as `internalerror`, revokes its token and raises its event; nothing when it has ended. */
-  endLostBuild: (buildId: string, reason: string) => Promise<void>;
   indexerState: () => string;
 }
 
@@ -59,7 +58,7 @@ export function createOrphanActivities(deps: OrphanDeps): OrphanActivities {
     async settleOrphan({ kind, id, namespace, reason }) {
       switch (kind) {
         case 'build':
-          await deps.endLostBuild(id, reason);
+          await markBuildLost(deps, id, reason);
           // Also when the row had ended: the queue may not have heard of it.
           if (namespace !== null) await freeSlot(deps.client, namespace, id);
           return;

@@ -7,9 +7,12 @@ import type { DataSource } from 'typeorm';
 import type { Orphan, OrphanActivities } from '../../activities/maintain/orphans';
 import { createOrphanActivities } from '../../activities/maintain/orphans';
 import { SYSTEM, enqueue, runAct } from '../../commands/act';
-import { Build } from '../../db/entities/builds';
+import { Build, BuildLogEntry } from '../../db/entities/builds';
+import { Manifest } from '../../db/entities/content';
 import { Delivery } from '../../db/entities/notifications';
 import { OutboxRow } from '../../db/entities/outbox';
+import { RepositoryToken } from '../../db/entities/repositories';
+import { IndexReportRow } from '../../db/entities/scanning';
 import type { BuildPhase } from '../../model/phases';
 import { freshDatabase } from '../support/database';
 import { buildOrganization, buildRepository } from '../support/factories';
@@ -18,12 +21,19 @@ import { temporal } from '../support/temporal';
 
 const LONG_AGO_MS = 60_000;
 
+const A_MANIFEST = {
+  mediaType: 'application/vnd.oci.image.manifest.v1+json',
+  body: Buffer.from('{}'),
+  sizeBytes: 2,
+  holdUntilMs: 1,
+  createdAtMs: 1,
+};
+
 describe('orphans', function () {
   this.timeout(60_000);
   let dataSource: DataSource;
   let client: Client;
   let activities: OrphanActivities;
-  const ended: { id: string; reason: string }[] = [];
   const left: string[] = [];
 
   before(async () => {
@@ -33,7 +43,13 @@ describe('orphans', function () {
       dataSource,
       now: Date.now,
       client,
-      endLostBuild: (id, reason) => Promise.resolve(void ended.push({ id, reason })),
+      address: { scheme: 'http', host: 'registry.test' },
+      config: {
+        FEATURE_BUILD_SUPPORT: true,
+        BUILD_NAMESPACE_WAITING_LIMIT: 50,
+        SUCCESSIVE_TRIGGER_FAILURE_DISABLE_THRESHOLD: 100,
+        SUCCESSIVE_TRIGGER_INTERNAL_ERROR_DISABLE_THRESHOLD: 5,
+      },
       indexerState: () => 'state',
     });
   });
@@ -165,21 +181,64 @@ describe('orphans', function () {
     assert.equal(await orphan(uuid), undefined);
   });
 
-  it('settle: a build is ended and its slot in the queue is freed', async () => {
-    const { uuid, namespace } = await aBuild('building');
+  it('settle: a build ends as an internal error with the reason, loses its right to push and its slot', async () => {
+    const { uuid, namespace, repositoryId } = await aBuild('building');
+    const token = await dataSource.manager.save(
+      dataSource.manager.create(RepositoryToken, {
+        uuid: randomUUID(),
+        repositoryId,
+        kind: 'build',
+        friendlyName: 'build',
+        role: 'write',
+        code: randomUUID().slice(0, 32),
+        secret: 'secret',
+        createdAtMs: 1,
+      }),
+    );
+    await dataSource.manager.update(Build, { uuid }, { pushTokenId: token.id });
     await open(`build-queue:${namespace}`);
-    await activities.settleOrphan({ kind: 'build', id: uuid, namespace, reason: 'it is gone' });
-    assert.deepEqual(ended.at(-1), { id: uuid, reason: 'it is gone' });
+    const lost = { kind: 'build' as const, id: uuid, namespace, reason: 'it is gone' };
+    await activities.settleOrphan(lost);
+    await activities.settleOrphan(lost);
+
+    const build = await dataSource.manager.findOneByOrFail(Build, { uuid });
+    assert.deepEqual([build.phase, build.errorMessage], ['internalerror', 'it is gone']);
+    assert.ok((await dataSource.manager.findOneByOrFail(RepositoryToken, { id: token.id })).revokedAtMs);
+    const log = await dataSource.manager.findBy(BuildLogEntry, { buildId: build.id });
+    assert.equal(log.filter((entry) => entry.message === 'it is gone').length, 1);
+    assert.equal(await orphan(uuid), undefined);
     const { events } = await client.workflow.getHandle(`build-queue:${namespace}`).fetchHistory();
     const signals = (events ?? []).flatMap(
       (e) => e.workflowExecutionSignaledEventAttributes?.signalName ?? [],
     );
-    assert.deepEqual(signals, ['buildFinished']);
+    assert.deepEqual([...new Set(signals)], ['buildFinished']);
   });
 
   it('settle: a build whose queue is gone as well', async () => {
     const { uuid, namespace } = await aBuild('building');
     await activities.settleOrphan({ kind: 'build', id: uuid, namespace, reason: 'it is gone' });
-    assert.equal(ended.at(-1)?.id, uuid);
+    const build = await dataSource.manager.findOneByOrFail(Build, { uuid });
+    assert.equal(build.phase, 'internalerror');
+  });
+
+  it('are scans whose workflow was terminated, and settle as failed', async () => {
+    const { repositoryId } = await aBuild('complete');
+    const manager = dataSource.manager;
+    const aScan = async () => {
+      const digest = `sha256:${randomUUID()}`;
+      const manifest = await manager.save(manager.create(Manifest, { repositoryId, digest, ...A_MANIFEST }));
+      await manager.insert(IndexReportRow, { manifestId: manifest.id, status: 'queued' });
+      return { id: manifest.id, workflowId: `scan:${repositoryId}:${digest}:state` };
+    };
+    const [gone, alive, notStarted] = [await aScan(), await aScan(), await aScan()];
+    await terminated(gone.workflowId);
+    await open(alive.workflowId);
+    const found = await orphan(String(gone.id));
+    assert.equal(found?.reason, 'the workflow of this scan was terminated by an operator');
+    assert.equal(await orphan(String(alive.id)), undefined);
+    assert.equal(await orphan(String(notStarted.id)), undefined);
+    await activities.settleOrphan(found);
+    const row = await manager.findOneByOrFail(IndexReportRow, { manifestId: gone.id });
+    assert.deepEqual([row.status, row.error], ['failed', found.reason]);
   });
 });
