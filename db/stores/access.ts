@@ -106,8 +106,9 @@ export async function lockRepository(
   path: RepositoryPath,
   mode: 'share' | 'update',
 ): Promise<void> {
+  // The state is in no index, so InnoDB locks the row itself and not only an entry of the index.
   await manager.query(
-    `SELECT r.id FROM repository r
+    `SELECT r.state FROM repository r
      WHERE r.namespace_id = (SELECT ns.id FROM account ns WHERE ns.name = ?) AND r.name = ?
      ${mode === 'update' ? 'FOR UPDATE' : 'LOCK IN SHARE MODE'}`,
     [path.namespace, path.name],

@@ -19,9 +19,12 @@ export async function findRepositoryToken(
   where: { code: string } | { uuid: string },
   { lock = false }: { lock?: boolean } = {},
 ): Promise<TokenWithBuild | undefined> {
-  // TypeORM would write FOR SHARE, which MariaDB does not know.
+  // TypeORM would write FOR SHARE, which MariaDB does not know. A column outside the index makes InnoDB lock the row
+  // itself: with the id alone it would lock the entry of the index only, which a revocation does not touch.
   if (lock && 'uuid' in where) {
-    await manager.query(`SELECT id FROM repository_token WHERE uuid = ? LOCK IN SHARE MODE`, [where.uuid]);
+    await manager.query(`SELECT revoked_at_ms FROM repository_token WHERE uuid = ? LOCK IN SHARE MODE`, [
+      where.uuid,
+    ]);
   }
   const token = await manager.findOneBy(RepositoryToken, where);
   if (!token) return undefined;
