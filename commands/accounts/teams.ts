@@ -15,7 +15,7 @@ export interface NewTeam {
 }
 
 /** Adds an empty team; a name that is taken is `conflict`. */
-export function createTeam(deps: GuardedDeps, caller: Caller, input: NewTeam): Promise<Team> {
+export async function createTeam(deps: GuardedDeps, caller: Caller, input: NewTeam): Promise<Team> {
   const { name, role, description } = input;
   if (!isNamespaceName(name)) throw new ActError('invalid', `Invalid team name "${name}"`, 'name');
   return runAct(deps, caller.actor, async (act) => {
