@@ -14,8 +14,8 @@ import { OutboxRow } from '../../db/entities/outbox';
 import { RepositoryToken } from '../../db/entities/repositories';
 import { IndexReportRow } from '../../db/entities/scanning';
 import type { BuildPhase } from '../../model/phases';
+import { insertBuild } from '../support/builds';
 import { freshDatabase } from '../support/database';
-import { buildOrganization, buildRepository } from '../support/factories';
 import { deliveryEvent } from '../support/outbox';
 import { temporal } from '../support/temporal';
 
@@ -59,23 +59,8 @@ describe('orphans', function () {
     await dataSource.destroy();
   });
 
-  async function aBuild(phase: BuildPhase, ageMs = LONG_AGO_MS) {
-    const { account } = await buildOrganization(dataSource);
-    const repository = await buildRepository(dataSource, { namespace: account });
-    const uuid = randomUUID();
-    await dataSource.manager.insert(Build, {
-      uuid,
-      repositoryId: repository.id,
-      phase,
-      displayName: 'x',
-      dockerTags: [],
-      context: '/',
-      dockerfilePath: '/Dockerfile',
-      triggerMetadata: {},
-      status: {},
-      createdAtMs: Date.now() - ageMs,
-    });
-    return { uuid, namespace: account.name, repositoryId: repository.id };
+  function aBuild(phase: BuildPhase, ageMs = LONG_AGO_MS) {
+    return insertBuild(dataSource, { phase, createdAtMs: Date.now() - ageMs });
   }
 
   async function aDelivery(): Promise<string> {

@@ -40,8 +40,9 @@ describe('recorded histories', function () {
       const camelCase = name.split('.')[0]?.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
       assert.equal(camelCase, workflowType);
       const readable = text + decodedPayloads(text);
-      for (const trace of [process.cwd(), hostname()])
+      for (const trace of [process.cwd(), hostname()]) {
         assert.ok(!readable.includes(trace), `found "${trace}"`);
+      }
       const identities = [...text.matchAll(/"identity": "([^"]*)"/g)].map((match) => match[1] ?? '');
       const foreign = identities.filter((identity) => identity.includes('@') || identity.includes('/'));
       assert.deepEqual(foreign, []);
