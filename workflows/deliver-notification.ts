@@ -1,4 +1,4 @@
-import { ActivityFailure, isCancellation, proxyActivities } from '@temporalio/workflow';
+import { ActivityFailure, ApplicationFailure, isCancellation, proxyActivities } from '@temporalio/workflow';
 
 import type { DeliverActivities, DeliveryOutcome } from '../activities/deliver/activities';
 import { deliveryOptions, recordOptions } from './shared/activity-options';
@@ -30,7 +30,11 @@ export async function deliverNotification(
     return await send.executeWithOptions({ summary }, [input.deliveryId]);
   } catch (error) {
     if (isCancellation(error) || !(error instanceof ActivityFailure)) throw error;
-    await giveUpDelivery(input.deliveryId, error.cause?.message ?? error.message);
+    // When the time is over the server tells no reason; the delivery remembers what its last try met.
+    await giveUpDelivery(
+      input.deliveryId,
+      error.cause instanceof ApplicationFailure ? error.cause.message : null,
+    );
     return 'failed';
   }
 }

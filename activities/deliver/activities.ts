@@ -73,7 +73,7 @@ export function createDeliverActivities(deps: DeliverDeps) {
     },
 
     /** After the last failure: the rule shows why, and counts one failure. */
-    giveUpDelivery: (deliveryId: string, reason: string) => giveUpDelivery(deps, deliveryId, reason),
+    giveUpDelivery: (deliveryId: string, reason: string | null) => giveUpDelivery(deps, deliveryId, reason),
   };
 }
 

@@ -38,9 +38,12 @@ export async function completeDelivery(
   await endIfPending(deps, uuid, (act, owed) => markDelivered(act, owed, responseStatus));
 }
 
-/** Nothing more is tried: the rule counts one failure and shows why. */
-export async function giveUpDelivery(deps: ActDeps, uuid: string, reason: string): Promise<void> {
+/** Nothing more is tried: the rule counts one failure and shows why; null when only the time ran out. */
+export async function giveUpDelivery(deps: ActDeps, uuid: string, finalReason: string | null): Promise<void> {
   await endIfPending(deps, uuid, async (act, { delivery, rule }) => {
+    const reason =
+      finalReason ??
+      `gave up after ${delivery.attempts} tries: ${delivery.lastError ?? 'none came to an end'}`;
     await act.manager.update(Delivery, delivery.id, {
       status: 'failed',
       lastError: reason,

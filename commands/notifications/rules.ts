@@ -111,11 +111,12 @@ export async function testRule(
 
 async function requireRule(act: Act, repository: RuleRepository, uuid: string): Promise<NotificationRule> {
   const rule = await act.manager.findOneBy(NotificationRule, { uuid, repositoryId: repository.id });
-  if (!rule)
-    {throw new ActError(
+  if (!rule) {
+    throw new ActError(
       'invalid',
       `No repository notification found for: ${repository.namespace}, ${repository.name}, ${uuid}`,
-    );}
+    );
+  }
   return rule;
 }
 
