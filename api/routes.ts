@@ -1,5 +1,6 @@
 import type { ApiDeps } from './api-deps';
 import { createBellRoutes } from './bell/bell.routes';
+import { createBuildRoutes } from './builds/builds.routes';
 import { createHealthRoutes } from './instance/health.routes';
 import { createInstanceRoutes } from './instance/instance.routes';
 import { createManifestRoutes } from './manifests/manifests.routes';
@@ -14,7 +15,9 @@ import type { ApiRoute } from './route';
 import { createCsrfRoutes } from './session/csrf.routes';
 import { createSessionRoutes } from './session/session.routes';
 import { createTagRoutes } from './tags/tags.routes';
+import { createTriggerRoutes } from './triggers/triggers.routes';
 import { createUserRoutes } from './user/user.routes';
+import { createWebhookRoutes } from './webhooks/webhooks.routes';
 
 /** The whole route table of the REST API, one line for each resource. */
 export function createApiRoutes(deps: ApiDeps): ApiRoute[] {
@@ -30,6 +33,9 @@ export function createApiRoutes(deps: ApiDeps): ApiRoute[] {
     ...createPermissionRoutes(deps),
     ...createTagRoutes(deps),
     ...createManifestRoutes(deps),
+    ...createBuildRoutes(deps),
+    ...createTriggerRoutes(deps),
+    ...createWebhookRoutes(deps),
     ...createNotificationRoutes(deps),
     ...createAuthorizedEmailRoutes(deps),
     ...createInstanceRoutes(deps),

@@ -4,7 +4,7 @@ import { In, MoreThanOrEqual } from 'typeorm';
 import { FINAL_PHASES } from '../../model/phases';
 import { Account } from '../entities/accounts';
 import { Build, BuildLogEntry, BuildTrigger } from '../entities/builds';
-import { Repository } from '../entities/repositories';
+import { Repository, RepositoryToken } from '../entities/repositories';
 
 /** A build with the rows that people and messages see beside it. */
 export interface BuildInContext {
@@ -115,4 +115,46 @@ export async function findAccountNames(
 export async function lockTrigger(manager: EntityManager, id: number): Promise<BuildTrigger | undefined> {
   const trigger = await manager.findOne(BuildTrigger, { where: { id }, lock: { mode: 'pessimistic_write' } });
   return trigger ?? undefined;
+}
+
+/** A trigger with what its webhook address and its view need. */
+export interface TriggerInContext {
+  trigger: BuildTrigger;
+  /** Null until the trigger is active. */
+  token: RepositoryToken | null;
+  pullRobot: string | null;
+}
+
+/** All triggers of a repository, oldest first, or the one that is named. */
+export async function findTriggers(
+  manager: EntityManager,
+  repositoryId: number,
+  uuid?: string,
+): Promise<TriggerInContext[]> {
+  const where = { repositoryId, ...(uuid === undefined ? {} : { uuid }) };
+  const triggers = await manager.find(BuildTrigger, { where, order: { id: 'ASC' } });
+  const tokenIds = triggers.map((trigger) => trigger.writeTokenId).filter((id) => id !== null);
+  const tokens = tokenIds.length === 0 ? [] : await manager.findBy(RepositoryToken, { id: In(tokenIds) });
+  const robots = await findAccountNames(
+    manager,
+    triggers.map((trigger) => trigger.pullRobotId),
+  );
+  return triggers.map((trigger) => ({
+    trigger,
+    token: tokens.find((token) => token.id === trigger.writeTokenId) ?? null,
+    pullRobot: robots.get(trigger.pullRobotId ?? 0) ?? null,
+  }));
+}
+
+/** A trigger with the path of its repository, whatever repository that is. */
+export async function findTriggerByUuid(
+  manager: EntityManager,
+  uuid: string,
+): Promise<{ trigger: BuildTrigger; repository: BuildInContext['repository'] } | undefined> {
+  const trigger = await manager.findOneBy(BuildTrigger, { uuid });
+  if (!trigger) return undefined;
+  const repository = await manager.findOneByOrFail(Repository, { id: trigger.repositoryId });
+  const namespace = await manager.findOneByOrFail(Account, { id: repository.namespaceId });
+  const { id, namespaceId, name } = repository;
+  return { trigger, repository: { id, namespaceId, namespace: namespace.name, name } };
 }
