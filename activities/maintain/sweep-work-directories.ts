@@ -27,8 +27,9 @@ export async function sweepWorkDirectories({ dataSource, now, folder }: SweepDep
     const [id] = BUILD_ID.exec(name) ?? [];
     if (id) byBuild.set(id, [...(byBuild.get(id) ?? []), name]);
   }
-  for (const id of await keepBuildsInUse(dataSource, [...byBuild.keys()], now() - GRACE_MS))
-    {byBuild.delete(id);}
+  for (const id of await keepBuildsInUse(dataSource, [...byBuild.keys()], now() - GRACE_MS)) {
+    byBuild.delete(id);
+  }
   const left = [...byBuild.values()].flat();
   for (const name of left) await rm(join(folder, name), { recursive: true, force: true });
   return left;
