@@ -51,26 +51,8 @@ export function createDeliverActivities(deps: DeliverDeps) {
     /** Hands one mail to the mail server: the event's message, or the code that confirms an address. */
     sendEmail: (deliveryId: string) => sendOnce(deps, deliveryId, (owed) => sendEmail(deps, owed)),
 
-    async ringBell(deliveryId: string): Promise<DeliveryOutcome> {
-      const owed = await findSendable(deps, deliveryId);
-      if (typeof owed === 'string') return owed;
-      const target = owed.rule && readBellTarget(JSON.parse(owed.rule.config));
-      if (!target)
-        return fail(deps, deliveryId, {
-          message: 'the rule names no target',
-          permanent: true,
-          responseStatus: null,
-        });
-      const rung = await ringBell(deps, deliveryId, target);
-      if (rung === 0) {
-        return fail(deps, deliveryId, {
-          message: `nobody is behind ${target.kind} "${target.name}"`,
-          permanent: true,
-          responseStatus: null,
-        });
-      }
-      return 'delivered';
-    },
+    /** Writes the rows behind the bell of everybody whom the rule names. */
+    ringBell: (deliveryId: string) => ringOnce(deps, deliveryId),
 
     /** After the last failure: the rule shows why, and counts one failure. */
     giveUpDelivery: (deliveryId: string, reason: string | null) => giveUpDelivery(deps, deliveryId, reason),
@@ -90,6 +72,17 @@ async function sendOnce(
   if (result !== null && typeof result === 'object') return fail(deps, deliveryId, result);
   await completeDelivery(deps, deliveryId, result);
   return 'delivered';
+}
+
+async function ringOnce(deps: DeliverDeps, deliveryId: string): Promise<DeliveryOutcome> {
+  const owed = await findSendable(deps, deliveryId);
+  if (typeof owed === 'string') return owed;
+  const target = owed.rule && readBellTarget(JSON.parse(owed.rule.config));
+  const rung = target ? await ringBell(deps, deliveryId, target) : 0;
+  if (rung === undefined) return 'gone';
+  if (rung > 0) return 'delivered';
+  const message = target ? `nobody is behind ${target.kind} "${target.name}"` : 'the rule names no target';
+  return fail(deps, deliveryId, { message, permanent: true, responseStatus: null });
 }
 
 async function findSendable(deps: DeliverDeps, deliveryId: string): Promise<OwedDelivery | DeliveryOutcome> {

@@ -69,13 +69,16 @@ export async function skipDelivery(deps: ActDeps, uuid: string, reason: string):
   });
 }
 
-/** Writes the rows behind the bell and ends the delivery in one act; answers how many people see it. */
-export async function ringBell(deps: ActDeps, uuid: string, target: BellTarget): Promise<number> {
-  let rung = 0;
+/**
+ * Writes the rows behind the bell and ends the delivery in one act; answers how many accounts see it, undefined when
+ * it had ended before.
+ */
+export async function ringBell(deps: ActDeps, uuid: string, target: BellTarget): Promise<number | undefined> {
+  let rung: number | undefined;
   await endIfPending(deps, uuid, async (act, owed) => {
     const accounts = owed.rule ? await findBellAccounts(act.manager, owed.rule.repositoryId, target) : [];
     for (const accountId of accounts) await addBellRow(act, owed.delivery, accountId);
-    await markDelivered(act, owed, null);
+    if (accounts.length > 0) await markDelivered(act, owed, null);
     rung = accounts.length;
   });
   return rung;

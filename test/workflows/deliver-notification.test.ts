@@ -63,8 +63,9 @@ describe('deliverNotification', function () {
     const outcome = await deliver('retried', 'webhook', {
       postWebhook: () => {
         tries += 1;
-        if (tries < 3)
+        if (tries < 3) {
           throw toApplicationFailure({ message: 'answered 503', permanent: false, responseStatus: 503 });
+        }
         return Promise.resolve('delivered');
       },
     });

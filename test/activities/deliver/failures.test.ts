@@ -11,10 +11,12 @@ describe('judgeResponse', () => {
   });
 
   it('takes redirects and 4xx for final, but for 408, 425 and 429', () => {
-    for (const status of [301, 307, 400, 401, 404, 410])
+    for (const status of [301, 307, 400, 401, 404, 410]) {
       assert.equal(judgeResponse(status, '9', now)?.permanent, true);
-    for (const status of [408, 425, 429, 500, 503])
+    }
+    for (const status of [408, 425, 429, 500, 503]) {
       assert.equal(judgeResponse(status, undefined, now)?.permanent, false);
+    }
   });
 
   it('waits as long as the receiver asked', () => {
@@ -31,8 +33,9 @@ describe('parseRetryAfter', () => {
   });
 
   it('ignores what is neither seconds nor a date', () => {
-    for (const value of [undefined, '', 'soon', '-5', '1e3'])
+    for (const value of [undefined, '', 'soon', '-5', '1e3']) {
       assert.equal(parseRetryAfter(value, now), undefined, value);
+    }
   });
 });
 
