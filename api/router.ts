@@ -13,6 +13,7 @@ import { refuseBareBrowserCalls } from './pipeline/browser-rule';
 import { corsHeaders } from './pipeline/cors';
 import type { BrowserCookies } from './pipeline/csrf';
 import { needsCsrfToken, refuseForgery } from './pipeline/csrf';
+import { discardBody } from './pipeline/discard-body';
 import { createRouteMatcher } from './pipeline/match-route';
 import type { RouteMatch } from './pipeline/match-route';
 import { readBody } from './pipeline/read-body';
@@ -151,13 +152,14 @@ async function sendFailure(
   response: ServerResponse,
   failure: Failure,
 ): Promise<void> {
+  // The client went away: there is nobody to tell, and nothing failed on our side.
+  if (request.socket.destroyed) return;
   const refusal = asRefusal(deps, failure);
-  if (response.headersSent || request.destroyed) {
+  if (response.headersSent) {
     response.destroy();
     return;
   }
-  // What the client still sends is not read: the connection ends with the answer.
-  if (!request.complete) response.setHeader('Connection', 'close');
+  discardBody(request);
   await respond(response, {
     status: refusal.status,
     body: refusal.body(`${deps.address.scheme}://${deps.address.host}`),
