@@ -1,4 +1,5 @@
 import { repositoryAccess } from '../../auth/access';
+import { ANONYMOUS } from '../../auth/identity';
 import { ActError } from '../../commands/act-error';
 import { acceptBuild } from '../../commands/builds/accept-build';
 import { findTriggerByUuid } from '../../db/stores/builds';
@@ -52,13 +53,15 @@ async function receivePush(deps: ApiDeps, request: ApiRequest): Promise<ApiRespo
   return { status: 200, body: await decide(deps, request, target, read) };
 }
 
-async function findTarget(deps: ApiDeps, { params, identity }: ApiRequest): Promise<Target> {
+async function findTarget(deps: ApiDeps, { params, ...request }: ApiRequest): Promise<Target> {
   const { manager } = deps.dataSource;
   const target = await findTriggerByUuid(manager, params.uuid ?? '');
   const path = target && `${target.repository.namespace}/${target.repository.name}`;
   if (!target || (params.r !== undefined && params.r !== path)) {
     throw new PlainRefusal(404, { error: 'Not Found' });
   }
+  // A cookie would let any page start builds in its visitor's name.
+  const identity = request.session ? ANONYMOUS : request.identity;
   const options = { policy: deps.policy, nowMs: deps.now() };
   const { role, repository } = await repositoryAccess(manager, identity, target.repository, options);
   if (!atLeast(role, 'write')) throw new PlainRefusal(403, { error: 'Permission Denied' });
