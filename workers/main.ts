@@ -11,9 +11,9 @@ import { startHealthServer } from '../telemetry/health';
 import type { Logger } from '../telemetry/logger';
 import { createLogger } from '../telemetry/logger';
 import { createMetrics } from '../telemetry/metrics';
+import { runProcess, startMain } from '../telemetry/run-process';
 import type { HostedQueue } from './hosted-queues';
 import { createWorkers, isHostedQueue } from './hosted-queues';
-import { runProcess, startMain } from './process';
 import { connectWorker, installRuntime } from './runtime';
 import { reconcileSchedules } from './schedules';
 

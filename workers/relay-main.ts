@@ -7,9 +7,9 @@ import { indexerState } from '../scanner/indexer-state';
 import { startHealthServer } from '../telemetry/health';
 import { createLogger } from '../telemetry/logger';
 import { addGauge, createMetrics } from '../telemetry/metrics';
+import { runProcess, startMain } from '../telemetry/run-process';
 import { createOutboxDeliveries } from './outbox-deliveries';
 import { OutboxRelay } from './outbox-relay';
-import { runProcess, startMain } from './process';
 import { lazyConnection } from './runtime';
 
 /** The process `relay`: any number of them may run. */

@@ -1,4 +1,4 @@
-import type { Logger } from '../telemetry/logger';
+import type { Logger } from './logger';
 
 /**
  * Runs a process until its work ends: SIGTERM and SIGINT ask it to, a second one ends it at once. Whatever it throws is

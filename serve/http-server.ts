@@ -1,0 +1,40 @@
+import { once } from 'node:events';
+import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
+import { createServer } from 'node:http';
+
+/** Takes a request when it is its own, and says so; everything else goes on to the next. */
+export type FrontHandler = (
+  request: IncomingMessage,
+  response: ServerResponse,
+  options: { awaitsContinue: boolean },
+) => boolean;
+
+/**
+ * The HTTP server of the product (performance spec 5, 7): `/v2` is tried first and never enters the general stack.
+ * A push may last for hours, so there is no limit on a whole request; the registry has an idle limit of its own.
+ */
+export function createHttpServer(registry: FrontHandler, app: RequestListener): Server {
+  const server = createServer({
+    requestTimeout: 0,
+    headersTimeout: 15_000,
+    keepAliveTimeout: 75_000,
+    maxHeaderSize: 32 * 1024,
+    noDelay: true,
+  });
+  server.on('request', (request, response) => {
+    if (!registry(request, response, { awaitsContinue: false })) app(request, response);
+  });
+  // The client waits with its body: the registry looks at its credentials before it asks for gigabytes.
+  server.on('checkContinue', (request, response) => {
+    if (registry(request, response, { awaitsContinue: true })) return;
+    response.writeContinue();
+    app(request, response);
+  });
+  return server;
+}
+
+/** Rejects when the address is taken or not this machine's. */
+export async function listen(server: Server, host: string, port: number): Promise<void> {
+  server.listen(port, host);
+  await once(server, 'listening');
+}

@@ -1,0 +1,64 @@
+import { once } from 'node:events';
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
+
+import type { ApiDeps } from '../api/api-deps';
+import { createApiApp } from '../api/app';
+import { createApiRoutes } from '../api/routes';
+import { accessPolicy } from '../auth/access';
+import { createPasswords } from '../auth/passwords';
+import { loadConfig } from '../config/load';
+import { createDataSource } from '../db/data-source';
+import { createRegistryHandler } from '../registry/handler';
+import { createStorage } from '../storage/create-storage';
+import { startHealthServer } from '../telemetry/health';
+import { createLogger } from '../telemetry/logger';
+import { createMetrics } from '../telemetry/metrics';
+import { runProcess, startMain } from '../telemetry/run-process';
+import { drain } from './drain';
+import { createHttpServer, listen } from './http-server';
+import { startMailCatcher } from './mail-catcher';
+
+const DRAIN_LIMIT_MS = 10_000;
+
+/** The process `serve`: the API and the registry on one port; any number of them share database and storage. */
+async function main(): Promise<void> {
+  const config = loadConfig();
+  const logger = createLogger('serve', config);
+  await runProcess(logger, async (stopping) => {
+    const dataSource = await createDataSource(config).initialize();
+    const storage = await createStorage(config);
+    const passwords = createPasswords(config);
+    const deps: ApiDeps = {
+      ...{ config, logger, dataSource, storage, passwords },
+      now: Date.now,
+      policy: accessPolicy(config),
+      address: { scheme: config.PREFERRED_URL_SCHEME, host: config.SERVER_HOSTNAME },
+    };
+
+    // One process must never take another's upload for its own, nor one that it held in an earlier life.
+    const processId = `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`.slice(-64);
+    const registry = createRegistryHandler({ ...deps, processId });
+    const app = createApiApp(deps, createApiRoutes(deps));
+    const server = createHttpServer(registry, app);
+
+    const mailCatcher = config.MAIL_CATCHER && (await startMailCatcher(config.MAIL_CATCHER, logger));
+    await listen(server, config.LISTEN_ADDRESS, config.LISTEN_PORT);
+    await startHealthServer(
+      config.SLIPWAY_HEALTH_PORT,
+      async () => {
+        await dataSource.query('SELECT 1');
+      },
+      createMetrics('serve'),
+    );
+    logger.info({ address: config.LISTEN_ADDRESS, port: config.LISTEN_PORT }, 'serving');
+
+    if (!stopping.aborted) await once(stopping, 'abort');
+    const isClean = await drain(server, DRAIN_LIMIT_MS);
+    logger.info({ isClean }, 'the last request has ended');
+    await mailCatcher?.close();
+    await dataSource.destroy();
+  });
+}
+
+void startMain(main);
