@@ -128,6 +128,8 @@ class SdkLogBridge implements SdkLogger {
   }
 
   warn(message: string, meta: LogMetadata = {}): void {
+    // Our workers host either workflows or activities on purpose; the SDK warns of it.
+    if (message.includes('not polling for')) return this.debug(message, meta);
     this.#logger.warn(readable(meta), message);
   }
 

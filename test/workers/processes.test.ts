@@ -7,13 +7,17 @@ import { join } from 'node:path';
 import type { DataSource } from 'typeorm';
 
 import { SYSTEM, enqueue, runAct } from '../../commands/act';
-import { Delivery } from '../../db/entities/notifications';
+import { raiseEvent } from '../../commands/notifications/raise-event';
+import { Delivery, NotificationRule } from '../../db/entities/notifications';
 import { createDataSource } from '../../db/data-source';
 import { migrate } from '../../db/migrate';
 import { TEST_SECRET_KEY, emptyDatabase } from '../support/database';
 import { eventually } from '../support/eventually';
+import { buildOrganization, buildRepository } from '../support/factories';
+import { Gate } from '../support/gate';
 import { deliveryEvent } from '../support/outbox';
 import { freePort } from '../support/processes';
+import { startReceiver } from '../support/receiver';
 import type { OwnTemporal } from '../support/temporal';
 import { ownTemporal } from '../support/temporal';
 import type { PartProcess } from '../support/worker-process';
@@ -83,6 +87,30 @@ describe('the processes worker and relay', function () {
     return uuid;
   }
 
+  /** A delivery of a webhook rule to this address, by way of a real event. */
+  async function pushTo(url: string): Promise<string> {
+    const { account } = await buildOrganization(dataSource);
+    const { id, name } = await buildRepository(dataSource, { namespace: account });
+    await dataSource.manager.insert(NotificationRule, {
+      uuid: randomUUID(),
+      repositoryId: id,
+      event: 'repo_push',
+      method: 'webhook',
+      config: JSON.stringify({ url }),
+      eventConfig: {},
+      createdAtMs: 1,
+    });
+    await runAct({ dataSource, now: Date.now }, SYSTEM, (act) =>
+      raiseEvent(act, {
+        kind: 'repo_push',
+        repository: { id, namespace: account.name, name },
+        payload: { name },
+      }),
+    );
+    const rows = await dataSource.manager.find(Delivery, { order: { id: 'DESC' }, take: 1 });
+    return rows[0]?.uuid ?? '';
+  }
+
   async function ended(uuid: string, deadlineMs = 30_000): Promise<void> {
     await eventually(async () => {
       const row = await dataSource.manager.findOneByOrFail(Delivery, { uuid });
@@ -101,6 +129,27 @@ describe('the processes worker and relay', function () {
     await Promise.all([worker.healthy(), relay.healthy()]);
     await ended(await oweDelivery());
     assert.deepEqual(await Promise.all([exitOf(worker, 'SIGTERM'), exitOf(relay, 'SIGTERM')]), [0, 0]);
+  });
+
+  it('let a call in progress end before the worker does', async () => {
+    const both = [await start('workers/main.ts', QUEUES), await start('workers/relay-main.ts')];
+    await Promise.all(both.map((part) => part.healthy()));
+    const gate = new Gate();
+    const receiver = await startReceiver((response) => {
+      void gate.opened.then(() => response.end());
+    });
+    try {
+      const uuid = await pushTo(receiver.url);
+      await eventually(() => assert.equal(receiver.received.length, 1));
+      const exits = both.map((part) => exitOf(part, 'SIGTERM'));
+      await eventually(() => assert.match(both[0]?.output() ?? '', /"state":"STOPPING"/));
+      gate.open();
+      assert.deepEqual(await Promise.all(exits), [0, 0]);
+      const row = await dataSource.manager.findOneByOrFail(Delivery, { uuid });
+      assert.deepEqual([row.status, receiver.received.length], ['delivered', 1]);
+    } finally {
+      await receiver.close();
+    }
   });
 
   it('pick up what a killed worker and relay left', async () => {
