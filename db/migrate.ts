@@ -22,3 +22,16 @@ export async function migrate(dataSource: DataSource): Promise<string[]> {
     await holder.release();
   }
 }
+
+/** Names of the migrations that have not run; writes nothing. */
+export async function pendingMigrations(dataSource: DataSource): Promise<string[]> {
+  const known = dataSource.migrations.map((migration) => migration.name ?? migration.constructor.name);
+  try {
+    const rows = await dataSource.query<{ name: string }[]>(`SELECT name FROM migrations`);
+    const ran = new Set(rows.map(({ name }) => name));
+    return known.filter((name) => !ran.has(name));
+  } catch (error) {
+    if ((error as { code?: unknown }).code === 'ER_NO_SUCH_TABLE') return known;
+    throw error;
+  }
+}
