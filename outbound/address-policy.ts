@@ -3,7 +3,7 @@ import { BlockList, isIP, isIPv4 } from 'node:net';
 import type { AddressRange } from './address-ranges';
 import { NEVER_ALLOWED, REFUSED_BY_DEFAULT } from './address-ranges';
 
-export type AddressDecision = { isAllowed: true } | { isAllowed: false; reason: string };
+type AddressDecision = { isAllowed: true } | { isAllowed: false; reason: string };
 
 export interface AddressPolicy {
   /** Decides for one IP address as the resolver or the URL parser wrote it; IPv6 without brackets. */

@@ -13,7 +13,7 @@ export interface OutboundHttpOptions {
   ca?: string | Buffer;
 }
 
-export interface OutboundRequest {
+interface OutboundRequest {
   /** `http:` or `https:`. */
   url: string;
   /** Default GET. */
@@ -33,7 +33,7 @@ export interface OutboundRequest {
   sendUrlCredentials?: boolean;
 }
 
-export interface OutboundResponse extends ExchangeAnswer {
+interface OutboundResponse extends ExchangeAnswer {
   /** The URL that answered, after redirects. */
   url: string;
 }

@@ -1,25 +1,15 @@
-import type { FileHandle } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 
-import type { Transfers } from './transfers';
+import type { FileSpan } from './send-blocks';
 
 const FIRST_READ_BYTES = 256 * 1024;
 const FAST_READER_MS = 250;
-
-export interface BlockStreamOptions {
-  file: FileHandle;
-  /** Position of the first byte. */
-  start: number;
-  /** Position after the last byte. */
-  end: number;
-  transfers: Transfers;
-}
 
 /**
  * Streams part of a file in large reads, which decide the speed of a pull (performance spec 4.1). The reads grow while
  * the reader keeps up, so that a slow one never holds more than two small blocks. Closes the file.
  */
-export function createBlockStream({ file, start, end, transfers }: BlockStreamOptions): Readable {
+export function createBlockStream({ file, start, end, transfers }: FileSpan): Readable {
   const endTransfer = transfers.begin();
   let position = start;
   let readBytes = FIRST_READ_BYTES;
@@ -29,7 +19,7 @@ export function createBlockStream({ file, start, end, transfers }: BlockStreamOp
     const nowMs = performance.now();
     const isFast = nowMs - lastReadAtMs < FAST_READER_MS;
     lastReadAtMs = nowMs;
-    readBytes = isFast ? Math.min(readBytes * 2, transfers.largestReadBytes) : FIRST_READ_BYTES;
+    readBytes = isFast ? Math.min(readBytes * 2, transfers.blockBytes) : FIRST_READ_BYTES;
     return Math.min(readBytes, end - position);
   }
 

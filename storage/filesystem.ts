@@ -3,6 +3,7 @@ import { constants } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { copyFile, mkdir, open, stat, truncate, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Writable } from 'node:stream';
 import { Readable } from 'node:stream';
 
 import { createBlockStream } from './block-stream';
@@ -14,6 +15,7 @@ import { FilesystemUpload } from './filesystem-upload';
 import type { KeyKind } from './keys';
 import { checkKey } from './keys';
 import { moveDurably } from './move-durably';
+import { sendBlocks } from './send-blocks';
 import { Transfers } from './transfers';
 
 /**
@@ -172,8 +174,11 @@ export class FilesystemStorage implements Storage {
     try {
       const { size } = await file.stat();
       const stop = Math.min(size, end === undefined ? size : end + 1);
-      const stream = createBlockStream({ file, start, end: stop, transfers: this.transfers });
-      return { stream, sizeBytes: size };
+      const span = { file, start, end: stop, transfers: this.transfers };
+      const stream = createBlockStream(span);
+      const sendTo = (target: Writable): Promise<void> =>
+        sendBlocks(span, target).finally(() => stream.destroy());
+      return { stream, sizeBytes: size, sendTo };
     } catch (error) {
       await file.close();
       throw error;

@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
 import { createHash, randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { Socket, connect, createServer } from 'node:net';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
@@ -8,13 +11,14 @@ import type { Storage } from '../../storage/driver';
 import { SMALL_BLOB_BYTES, hashUpload } from '../../storage/driver';
 import { BlobMissingError, UploadLimitError, UploadMissingError } from '../../storage/errors';
 import { blobKey, uploadKey } from '../../storage/keys';
+import { eventually } from '../support/eventually';
 
 const MIB = 1024 ** 2;
 
 function patterned(sizeBytes: number): Buffer {
-  return Buffer.from(
-    Uint8Array.from({ length: sizeBytes }, (_, index) => (index * 31 + (index >> 8)) & 0xff),
-  );
+  const bytes = Buffer.alloc(sizeBytes);
+  for (let at = 0; at < sizeBytes; at += 1) bytes[at] = (at * 31 + (at >> 8)) & 0xff;
+  return bytes;
 }
 
 function chunked(bytes: Buffer, chunkBytes = 64 * 1024): Readable {
@@ -269,6 +273,62 @@ export function describeStorage(name: string, open: () => Promise<Storage>): voi
           /client went away/,
         );
         assert.ok(stream.destroyed);
+      });
+
+      describe('sent to a socket', () => {
+        async function send(
+          stored: string,
+          take: (socket: Socket) => Promise<Buffer>,
+          range = {},
+        ): Promise<Buffer> {
+          const { stream, sendTo } = await storage.readBlob(stored, range);
+          const server = createServer((socket) => void sendTo(socket).catch(() => undefined));
+          server.listen(0, '127.0.0.1');
+          await once(server, 'listening');
+          try {
+            return await take(connect((server.address() as AddressInfo).port, '127.0.0.1'));
+          } finally {
+            server.close();
+            await eventually(() => assert.ok(stream.destroyed));
+          }
+        }
+
+        it('arrive whole, as a range too, and several at once', async () => {
+          const bytes = patterned(9 * MIB + 3);
+          const stored = await publish(bytes);
+          const results = await Promise.all([1, 2, 3].map(() => send(stored, buffer)));
+          for (const result of results) assert.equal(sha256(result), sha256(bytes));
+          const range = { start: 5, end: 3 * MIB };
+          assert.equal(sha256(await send(stored, buffer, range)), sha256(bytes.subarray(5, 3 * MIB + 1)));
+          assert.equal((await send(await publish(Buffer.alloc(0)), buffer)).length, 0);
+        });
+
+        it('wait for a reader that stops in between', async () => {
+          const bytes = patterned(24 * MIB);
+          const received = await send(await publish(bytes), async (socket) => {
+            await once(socket, 'readable');
+            await new Promise((resolve) => setTimeout(resolve, 300));
+            return buffer(socket);
+          });
+          assert.equal(sha256(received), sha256(bytes));
+        });
+
+        it('are let go when the reader hangs up', async () => {
+          const stored = await publish(patterned(24 * MIB));
+          await send(stored, async (socket) => {
+            await once(socket, 'readable');
+            socket.destroy();
+            return Buffer.alloc(0);
+          });
+        });
+
+        it('that is closed already reject', async () => {
+          const { stream, sendTo } = await storage.readBlob(await publish(patterned(10)));
+          const closed = new Socket();
+          closed.destroy();
+          await assert.rejects(sendTo(closed));
+          assert.ok(stream.destroyed);
+        });
       });
 
       it('that are small come in one piece, larger ones do not', async () => {
