@@ -1,5 +1,6 @@
 import type { Hash } from 'node:crypto';
-import type { Readable, Writable } from 'node:stream';
+import type { Readable } from 'node:stream';
+import { Writable } from 'node:stream';
 
 /** Byte positions as `fs.createReadStream` takes them: both inclusive, default everything. */
 export interface ByteRange {
@@ -92,6 +93,12 @@ export async function hashUpload(
   hash: Hash,
   range?: ByteRange,
 ): Promise<void> {
-  const { stream } = await storage.readUpload(key, range);
-  for await (const chunk of stream as AsyncIterable<Buffer>) hash.update(chunk);
+  const { sendTo } = await storage.readUpload(key, range);
+  const intoHash = new Writable({
+    write(chunk: Buffer, _encoding, callback) {
+      hash.update(chunk);
+      callback();
+    },
+  });
+  await sendTo(intoHash);
 }
