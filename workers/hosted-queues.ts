@@ -9,12 +9,13 @@ import type { DataSource } from 'typeorm';
 import { createDeliverActivities } from '../activities/deliver/activities';
 import { createMailer } from '../activities/deliver/mailer';
 import { createOrphanActivities } from '../activities/maintain/orphans';
-import { createPurgeActivities } from '../activities/maintain/purge-outbox';
+import { createPurgeActivities } from '../activities/maintain/purge';
 import type { BuildDeps } from '../commands/builds/build-deps';
 import type { Config } from '../config/schema';
 import { createAddressPolicy } from '../outbound/address-policy';
 import { createOutboundHttp } from '../outbound/http';
 import { indexerState } from '../scanner/indexer-state';
+import type { Storage } from '../storage/driver';
 import type { Logger } from '../telemetry/logger';
 import { QUEUES } from '../workflows/shared/queues';
 
@@ -26,6 +27,7 @@ export interface WorkerContext {
   dataSource: DataSource;
   connection: NativeConnection;
   client: Client;
+  storage: Storage;
   /** Names this machine's own queue of build steps. */
   hostId: string;
 }
@@ -63,7 +65,7 @@ const HOSTS: Record<HostedQueue, (context: WorkerContext) => Hosted[]> = {
       taskQueue: QUEUES.maintenance,
       activities: {
         ...createOrphanActivities({ ...buildDeps(context), client: context.client, indexerState }),
-        ...createPurgeActivities({ dataSource: context.dataSource, now: Date.now }),
+        ...createPurgeActivities({ dataSource: context.dataSource, storage: context.storage, now: Date.now }),
       },
       maxConcurrentActivityTaskExecutions: 20,
       shutdownGraceTime: '10s',

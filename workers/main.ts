@@ -7,6 +7,7 @@ import type { NativeConnection, Worker } from '@temporalio/worker';
 import { loadConfig } from '../config/load';
 import type { Config } from '../config/schema';
 import { createDataSource } from '../db/data-source';
+import { createStorage } from '../storage/create-storage';
 import { startHealthServer } from '../telemetry/health';
 import type { Logger } from '../telemetry/logger';
 import { createLogger } from '../telemetry/logger';
@@ -25,6 +26,7 @@ async function main(): Promise<void> {
   installRuntime(logger);
   await runProcess(logger, async (stopping) => {
     const dataSource = await createDataSource(config).initialize();
+    const storage = await createStorage(config);
     let client: Client | undefined;
     let workers: Worker[] = [];
     await startHealthServer(
@@ -40,7 +42,10 @@ async function main(): Promise<void> {
     if (connection) {
       client = new Client({ connection, namespace: config.TEMPORAL_NAMESPACE });
       const hostId = config.BUILD_HOST_ID ?? hostname();
-      workers = await createWorkers({ config, logger, dataSource, connection, client, hostId }, queues);
+      workers = await createWorkers(
+        { config, logger, dataSource, storage, connection, client, hostId },
+        queues,
+      );
       await serve({ config, logger, connection, client, workers, queues, stopping });
     }
     await dataSource.destroy();

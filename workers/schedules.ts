@@ -30,10 +30,10 @@ function recurring({ WORKFLOW_TIMINGS: timings }: ScheduleConfig): Recurring[] {
       timeoutMs: 5 * MINUTE_MS,
     },
     {
-      id: 'purge-outbox',
-      workflow: 'purgeOutbox',
-      everyMs: timings.purgeOutboxEveryMs ?? HOUR_MS,
-      summary: 'deletes events that were relayed a day ago',
+      id: 'purge-expired',
+      workflow: 'purgeExpired',
+      everyMs: timings.purgeExpiredEveryMs ?? HOUR_MS,
+      summary: 'deletes events that were relayed a day ago, and forgotten uploads',
       timeoutMs: HOUR_MS,
     },
   ];

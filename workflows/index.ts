@@ -1,3 +1,3 @@
 export { deliverNotification } from './deliver-notification';
-export { purgeOutbox } from './purge-outbox';
+export { purgeExpired } from './purge-expired';
 export { reapOrphans } from './reap-orphans';

@@ -1,4 +1,5 @@
 import type { EntityManager } from 'typeorm';
+import { LessThanOrEqual } from 'typeorm';
 
 import { Upload } from '../entities/content';
 
@@ -31,4 +32,22 @@ export async function recordProgress(
 ): Promise<boolean> {
   const { affected } = await manager.update(Upload, { uuid, epoch }, progress);
   return affected === 1;
+}
+
+/** Sessions that nobody can take up again. */
+export async function findExpiredUploads(
+  manager: EntityManager,
+  nowMs: number,
+  limit: number,
+): Promise<Pick<Upload, 'id' | 'storageKey'>[]> {
+  return manager.find(Upload, {
+    select: { id: true, storageKey: true },
+    where: { expiresAtMs: LessThanOrEqual(nowMs) },
+    order: { expiresAtMs: 'ASC' },
+    take: limit,
+  });
+}
+
+export async function deleteExpiredUpload(manager: EntityManager, id: number, nowMs: number): Promise<void> {
+  await manager.delete(Upload, { id, expiresAtMs: LessThanOrEqual(nowMs) });
 }

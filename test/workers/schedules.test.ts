@@ -27,9 +27,9 @@ describe('reconcileSchedules', function () {
   it('creates what is missing and changes what differs', async () => {
     await reconcileSchedules(client, { WORKFLOW_TIMINGS: {} });
     assert.equal(await everyMs('reap-orphans'), 30_000);
-    assert.equal(await everyMs('purge-outbox'), 3_600_000);
-    await reconcileSchedules(client, { WORKFLOW_TIMINGS: { purgeOutboxEveryMs: 60_000 } });
-    assert.equal(await everyMs('purge-outbox'), 60_000);
+    assert.equal(await everyMs('purge-expired'), 3_600_000);
+    await reconcileSchedules(client, { WORKFLOW_TIMINGS: { purgeExpiredEveryMs: 60_000 } });
+    assert.equal(await everyMs('purge-expired'), 60_000);
     const { action, policies } = await client.schedule.getHandle('maintenance:reap-orphans').describe();
     assert.equal(action.workflowType, 'reapOrphans');
     assert.deepEqual([policies.overlap, policies.catchupWindow], ['SKIP', 10_000]);
@@ -37,7 +37,7 @@ describe('reconcileSchedules', function () {
 
   it('keeps a schedule paused that an operator paused', async () => {
     await reconcileSchedules(client, { WORKFLOW_TIMINGS: {} });
-    const handle = client.schedule.getHandle('maintenance:purge-outbox');
+    const handle = client.schedule.getHandle('maintenance:purge-expired');
     await handle.pause('while we look at it');
     await reconcileSchedules(client, { WORKFLOW_TIMINGS: {} });
     assert.equal((await handle.describe()).state.paused, true);

@@ -67,6 +67,6 @@ export interface ReapOrphansInput {
 }
 
 /** Started by a schedule every hour. */
-export interface PurgeOutboxInput {
+export interface PurgeExpiredInput {
   timings?: Timings;
 }
