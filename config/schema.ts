@@ -79,6 +79,15 @@ export const configSchema = z.object({
   LABELED_EXPIRATION_MINIMUM: duration.default('1h'),
   LABELED_EXPIRATION_MAXIMUM: duration.default('104w'),
   PUSH_TEMP_TAG_EXPIRATION_SEC: z.coerce.number().int().positive().default(3600),
+  /** Above 6 MiB a manifest's row would not fit the packets that databases accept by default. */
+  MAXIMUM_MANIFEST_SIZE_BYTES: z.coerce
+    .number()
+    .int()
+    .min(1024)
+    .max(6 * 1024 ** 2)
+    .default(4 * 1024 ** 2),
+  /** Minutes after which an idle upload session is forgotten. */
+  BLOBUPLOAD_DELETION_DATE_THRESHOLD: z.coerce.number().int().positive().default(2880),
   REGISTRY_JWT_LIFETIME_S: z.coerce.number().int().min(60).max(3600).default(300),
   MAXIMUM_LAYER_SIZE_BYTES: z.coerce
     .number()

@@ -17,12 +17,19 @@ export type UploadSession = Pick<
   'id' | 'uuid' | 'repositoryId' | 'receivedBytes' | 'storageKey' | 'epoch'
 >;
 
-/** Opens a session, and with it the repository when this is the first push to it. `owner` names the process. */
+export interface NewUpload {
+  /** Names the process. */
+  owner: string;
+  /** The body comes with this very request, so the session is leased from the start. */
+  isStreaming: boolean;
+}
+
+/** Opens a session, and with it the repository when this is the first push to it. */
 export function startUpload(
   deps: ContentDeps,
   pusher: Pusher,
   path: RepositoryPath,
-  owner: string,
+  { owner, isStreaming }: NewUpload,
 ): Promise<UploadSession> {
   return runAct(deps, pusher.actor, async (act) => {
     const repository = await openForPush(act, deps, pusher, { path, lock: 'share' });
@@ -37,6 +44,7 @@ export function startUpload(
     const { identifiers } = await act.manager.insert(Upload, {
       ...session,
       leaseOwner: owner,
+      leaseUntilMs: isStreaming ? act.nowMs + LEASE_MS : null,
       createdAtMs: act.nowMs,
       expiresAtMs: act.nowMs + deps.uploadLifetimeMs,
     });
@@ -101,6 +109,12 @@ export function renewUpload(deps: ContentDeps, session: UploadSession): Promise<
   return recordProgress(deps.dataSource.manager, session, { leaseUntilMs });
 }
 
+/** Records how far a body got, for its owner goes on with the session. */
+export function recordUpload(deps: ContentDeps, session: UploadSession): Promise<boolean> {
+  const { storageKey, receivedBytes } = session;
+  return recordProgress(deps.dataSource.manager, session, { storageKey, receivedBytes });
+}
+
 /** Records how far a body got and lets go of the session; false when it was taken by another process meanwhile. */
 export function releaseUpload(
   deps: ContentDeps,
@@ -109,6 +123,26 @@ export function releaseUpload(
 ): Promise<boolean> {
   const { storageKey } = session;
   return recordProgress(deps.dataSource.manager, session, { storageKey, receivedBytes, leaseUntilMs: null });
+}
+
+/** How far a session got, for whoever may push to its repository. */
+export function readUpload(
+  deps: ContentDeps,
+  pusher: Pusher,
+  path: RepositoryPath,
+  uuid: string,
+): Promise<{ receivedBytes: number }> {
+  return runAct(deps, pusher.actor, async (act) => {
+    const repository = await openForWrite(act, deps, pusher, { path, lock: 'share' });
+    const upload = await act.manager.findOneBy(Upload, { uuid, repositoryId: repository.id });
+    if (!upload || upload.expiresAtMs <= act.nowMs) throw unknownUpload(uuid);
+    return { receivedBytes: upload.receivedBytes };
+  });
+}
+
+/** Ends a session of this owner that has come to nothing. */
+export async function forgetUpload(deps: ContentDeps, { uuid, epoch }: UploadSession): Promise<void> {
+  await deps.dataSource.manager.delete(Upload, { uuid, epoch });
 }
 
 /** Ends a session; the caller then removes its bytes. */

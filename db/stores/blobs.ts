@@ -124,3 +124,8 @@ export async function lockReadableLink(
   )) as { linkId: number; blobId: number }[];
   return rows[0];
 }
+
+/** The row of a blob, locked until the transaction ends. */
+export async function lockBlobById(manager: EntityManager, id: number): Promise<Blob | null> {
+  return manager.findOne(Blob, { where: { id }, lock: { mode: 'pessimistic_write' } });
+}

@@ -87,6 +87,18 @@ export async function blobInRepository(
   return rows[0];
 }
 
+/** The row of a digest, whatever repositories have a link to it. */
+export async function storedBlob(
+  pool: PreparedPool,
+  digest: string,
+): Promise<Pick<ReadableBlob, 'sizeBytes' | 'storageKey' | 'state'> | undefined> {
+  const rows = await pool.select<ReadableBlob>(
+    `SELECT size_bytes AS sizeBytes, storage_key AS storageKey, state FROM stored_blob WHERE digest = ?`,
+    [digest],
+  );
+  return rows[0];
+}
+
 /** Names after `last`, in ASCII order; at most `limit`. */
 export async function liveTagNames(
   pool: PreparedPool,

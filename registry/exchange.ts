@@ -1,0 +1,50 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+
+import type { ContentDeps } from '../commands/content/content-deps';
+import type { Pusher } from '../commands/content/pusher';
+import type { PreparedPool } from '../db/pool';
+import type { RepositoryPath } from '../model/names';
+import type { ReadAccess } from './read-access';
+import type { RegistryDeps } from './registry-deps';
+import type { RoutePath } from './route-path';
+import type { ProvenToken, RegistryTokens } from './token/registry-tokens';
+import type { UploadSessions } from './uploads/upload-sessions';
+
+/** What every handler of the registry shares; made once for the process. */
+export interface Registry {
+  deps: RegistryDeps;
+  content: ContentDeps;
+  pool: PreparedPool;
+  tokens: RegistryTokens;
+  readAccess: ReadAccess;
+  sessions: UploadSessions;
+}
+
+/** One request on its way to an answer. */
+export interface Exchange {
+  req: IncomingMessage;
+  res: ServerResponse;
+  query: URLSearchParams;
+  route: RoutePath;
+  /** Lets a client that waits with its body (`Expect: 100-continue`) send it. */
+  acceptBody: () => void;
+}
+
+/** One whose token was looked at. */
+export interface ProvenExchange extends Exchange {
+  token: ProvenToken;
+  pusher: Pusher;
+}
+
+/** One on a repository, for which the token has the scope. */
+export interface RepositoryExchange extends ProvenExchange {
+  path: RepositoryPath;
+  /** What the client may do here by its token. */
+  granted: readonly string[];
+}
+
+/** One on a repository that is there and may be read. */
+export interface ReadExchange extends RepositoryExchange {
+  repositoryId: number;
+  isPublic: boolean;
+}

@@ -1,0 +1,72 @@
+import { hash } from 'node:crypto';
+
+import { putManifest } from '../../commands/content/put-manifest';
+import { parseDigest } from '../../model/digests';
+import type { ParsedManifest } from '../../model/manifests';
+import { parseManifest } from '../../model/manifests';
+import { isTagName } from '../../model/names';
+import { RegistryError } from '../errors';
+import type { Registry, RepositoryExchange } from '../exchange';
+import { sendEmpty } from '../reply';
+import { readBody } from './read-body';
+import { readConfigLabels } from './read-config-labels';
+import type { Reference } from './reference';
+import { parseReference } from './reference';
+
+/** Beyond this the request line is more of an attack than a push. */
+const TAGS_AT_ONCE = 100;
+
+/** `PUT …/manifests/<tag or digest>` (registry spec 5.2). */
+export async function pushManifest(exchange: RepositoryExchange, registry: Registry): Promise<void> {
+  const { req, res, route, pusher, path } = exchange;
+  const reference = parseReference(route.reference);
+  const tags = tagsOf(reference, exchange.query);
+  exchange.acceptBody();
+  const body = await readBody(req, registry.deps.config.MAXIMUM_MANIFEST_SIZE_BYTES);
+  const digest = digestOf(reference, body);
+  const manifest = parse(req.headers['content-type'] ?? '', body);
+  const configLabels = await readConfigLabels(registry, manifest);
+  await putManifest(registry.content, pusher, path, { digest, tags, body, manifest, configLabels });
+  sendEmpty(res, 201, {
+    Location: `/v2/${route.name}/manifests/${digest}`,
+    'Docker-Content-Digest': digest,
+    ...(manifest.subject && { 'OCI-Subject': manifest.subject.digest }),
+    ...(reference.kind === 'digest' && tags.length > 0 && { 'OCI-Tag': tags }),
+  });
+}
+
+/** The tag of the address, or the tags that a push by digest names besides; all are looked at before anything is stored. */
+function tagsOf(reference: Reference, query: URLSearchParams): string[] {
+  if (reference.kind === 'tag') return [reference.tag];
+  const tags = [...new Set(query.getAll('tag').flatMap((value) => value.split(',')))];
+  const wrong = tags.find((tag) => !isTagName(tag));
+  if (wrong !== undefined)
+    throw new RegistryError('TAG_INVALID', { tag: wrong }, { message: `"${wrong}" is not a tag name` });
+  if (tags.length > TAGS_AT_ONCE)
+    throw new RegistryError(
+      'INVALID_REQUEST',
+      { limit: TAGS_AT_ONCE },
+      { status: 414, message: 'too many tags at once' },
+    );
+  return tags;
+}
+
+function digestOf(reference: Reference, body: Buffer): string {
+  if (reference.kind === 'tag') return `sha256:${hash('sha256', body)}`;
+  const algorithm = parseDigest(reference.digest)?.algorithm ?? 'sha256';
+  const actual = `${algorithm}:${hash(algorithm, body)}`;
+  if (actual !== reference.digest)
+    throw new RegistryError('DIGEST_INVALID', { digest: reference.digest, actual });
+  return actual;
+}
+
+function parse(contentType: string, body: Buffer): ParsedManifest {
+  const verdict = parseManifest(contentType, body.toString('utf8'));
+  if (verdict.ok) return verdict.manifest;
+  const { problem, unsupported } = verdict;
+  throw new RegistryError(
+    'MANIFEST_INVALID',
+    { message: problem },
+    { message: problem, ...(unsupported && { status: 415 }) },
+  );
+}

@@ -1,0 +1,35 @@
+import type { DataSource } from 'typeorm';
+
+import type { Passwords } from '../auth/passwords';
+import type { Config } from '../config/schema';
+import type { Storage } from '../storage/driver';
+import type { Logger } from '../telemetry/logger';
+
+/** What the composition root gives to the registry. */
+export interface RegistryDeps {
+  config: Pick<
+    Config,
+    | 'SERVER_HOSTNAME'
+    | 'PREFERRED_URL_SCHEME'
+    | 'SUPER_USERS'
+    | 'GLOBAL_READONLY_SUPER_USERS'
+    | 'ROBOTS_DISALLOW'
+    | 'ROBOTS_WHITELIST'
+    | 'FEATURE_ANONYMOUS_ACCESS'
+    | 'FEATURE_SUPERUSERS_FULL_ACCESS'
+    | 'CREATE_PRIVATE_REPO_ON_PUSH'
+    | 'PUSH_TEMP_TAG_EXPIRATION_SEC'
+    | 'REGISTRY_JWT_LIFETIME_S'
+    | 'MAXIMUM_LAYER_SIZE_BYTES'
+    | 'MAXIMUM_MANIFEST_SIZE_BYTES'
+    | 'BLOBUPLOAD_DELETION_DATE_THRESHOLD'
+  >;
+  dataSource: DataSource;
+  storage: Storage;
+  passwords: Passwords;
+  logger: Logger;
+  /** Milliseconds since the epoch. */
+  now: () => number;
+  /** Names this process among those that share the database; it owns upload sessions under this name. */
+  processId: string;
+}

@@ -1,0 +1,63 @@
+import { forgetUpload } from '../../commands/content/uploads';
+import type { UploadSession } from '../../commands/content/uploads';
+import { parseDigest } from '../../model/digests';
+import { UploadMissingError } from '../../storage/errors';
+import { RegistryError } from '../errors';
+import type { Registry, RepositoryExchange } from '../exchange';
+import type { BlobSource } from './publish-blob';
+import { findOrphan, publishBlob } from './publish-blob';
+import type { Chunk } from './receive-chunk';
+import { receiveChunk, takeSession } from './receive-chunk';
+import { requiredDigest } from './required-digest';
+import { sendBlobCreated } from './session-replies';
+
+/** `PUT <location>?digest=…`, with or without a last chunk (registry spec 4.5). */
+export async function finishUpload(exchange: RepositoryExchange, registry: Registry): Promise<void> {
+  const digest = requiredDigest(exchange.query);
+  const taken = await takeSession(exchange, registry);
+  await completeUpload({ exchange, taken, digest }, registry);
+}
+
+/** Receives the rest of a blob, compares digests, makes it durable, links it, and only then says so. */
+export async function completeUpload(
+  { exchange, taken, digest }: Omit<Chunk, 'algorithm'> & { digest: string },
+  registry: Registry,
+): Promise<void> {
+  const source = await receiveAll({ exchange, taken, digest }, registry);
+  await publishBlob({ exchange, digest, ...source }, registry);
+  registry.sessions.forget(source.session);
+  sendBlobCreated(exchange.res, exchange.route.name, digest);
+}
+
+async function receiveAll(
+  { exchange, taken, digest }: Omit<Chunk, 'algorithm'> & { digest: string },
+  registry: Registry,
+): Promise<BlobSource> {
+  const algorithm = parseDigest(digest)?.algorithm ?? 'sha256';
+  try {
+    const session = await receiveChunk({ exchange, taken, algorithm }, registry);
+    const actual = await registry.sessions.digestOf(session, algorithm);
+    if (actual !== digest) throw await mismatch(session, { digest, actual }, registry);
+    return { session, publishedKey: null };
+  } catch (error) {
+    if (!(error instanceof UploadMissingError)) throw error;
+    const publishedKey = await findOrphan(taken.session, digest, registry);
+    if (publishedKey === undefined) {
+      await forgetUpload(registry.content, taken.session);
+      throw error;
+    }
+    return { session: taken.session, publishedKey };
+  }
+}
+
+/** What was sent is not what was announced: the session ends here, as no continuation could mend it. */
+async function mismatch(
+  session: UploadSession,
+  { digest, actual }: { digest: string; actual: string },
+  { deps, content, sessions }: Registry,
+): Promise<RegistryError> {
+  sessions.forget(session);
+  await forgetUpload(content, session);
+  await deps.storage.discardUpload(session.storageKey);
+  return new RegistryError('DIGEST_INVALID', { digest, actual });
+}

@@ -1,0 +1,106 @@
+import { ActError } from '../../commands/act-error';
+import type { CommitOutcome, ReceivedBlob } from '../../commands/content/commit-upload';
+import { commitUpload } from '../../commands/content/commit-upload';
+import type { UploadSession } from '../../commands/content/uploads';
+import { forgetUpload } from '../../commands/content/uploads';
+import { storedBlob } from '../../db/stores/content-reads';
+import { parseDigest } from '../../model/digests';
+import { blobKey } from '../../storage/keys';
+import type { Registry, RepositoryExchange } from '../exchange';
+
+/** Epochs of one session that a key can tell apart. */
+const EPOCHS = 1000;
+
+export interface BlobSource {
+  session: UploadSession;
+  /** Set when an owner of the session published the bytes and died before it could record them. */
+  publishedKey: string | null;
+}
+
+interface Publication extends BlobSource {
+  exchange: RepositoryExchange;
+  /** Compared with the bytes. */
+  digest: string;
+}
+
+/**
+ * Ends a session in a blob (performance spec 3.4, 3.5): bytes that are stored already are linked and the own copy
+ * dropped; otherwise the own copy is made durable first, and of several pushers of one digest one key wins.
+ */
+export async function publishBlob(publication: Publication, registry: Registry): Promise<void> {
+  const { session, digest } = publication;
+  const { storage } = registry.deps;
+  const known = publication.publishedKey === null ? await look(digest, registry) : NOT_KNOWN;
+  if (known.presentKey !== null) {
+    const outcome = await commit(publication, { ...known, publishedKey: null }, registry);
+    if (outcome.outcome === 'linked') return storage.discardUpload(session.storageKey);
+  }
+  const key = keyOf(session, session.epoch, digest);
+  const publishedKey = publication.publishedKey ?? (await storage.publish(session.storageKey, key));
+  const outcome = await commit(publication, { ...known, publishedKey }, registry);
+  if (outcome.outcome === 'linked' && outcome.storageKey !== publishedKey)
+    await storage.deleteBlob(publishedKey);
+}
+
+/** The published bytes of a session whose owner died between publishing and recording, if that is what happened. */
+export async function findOrphan(
+  session: UploadSession,
+  digest: string,
+  { deps }: Registry,
+): Promise<string | undefined> {
+  for (let epoch = session.epoch; epoch >= 1; epoch -= 1) {
+    const key = keyOf(session, epoch, digest);
+    if ((await deps.storage.blobSize(key)) !== undefined) return key;
+  }
+  return undefined;
+}
+
+const NOT_KNOWN = { presentKey: null, missingKey: null };
+
+/** Is the digest's row backed by bytes? Looked at before the transaction, which then insists on the same key. */
+async function look(
+  digest: string,
+  { pool, deps }: Registry,
+): Promise<Pick<ReceivedBlob, 'presentKey' | 'missingKey'>> {
+  const stored = await storedBlob(pool, digest);
+  if (!stored || stored.state === 'deleting') return NOT_KNOWN;
+  const size = await deps.storage.blobSize(stored.storageKey);
+  if (size === stored.sizeBytes) return { presentKey: stored.storageKey, missingKey: null };
+  return { presentKey: null, missingKey: stored.storageKey };
+}
+
+async function commit(
+  { exchange, session, digest }: Publication,
+  keys: Pick<ReceivedBlob, 'presentKey' | 'missingKey' | 'publishedKey'>,
+  { content, deps }: Registry,
+): Promise<CommitOutcome> {
+  const blob = { digest, sizeBytes: await sizeOf(session, keys.publishedKey, deps), ...keys };
+  try {
+    return await commitUpload(content, exchange.pusher, exchange.path, { session, blob });
+  } catch (error) {
+    // Only a refusal is certain to have been rolled back; after a lost connection the row may stand and need its bytes.
+    if (error instanceof ActError) {
+      await forgetUpload(content, session);
+      await deps.storage.discardUpload(session.storageKey);
+      if (keys.publishedKey !== null) await deps.storage.deleteBlob(keys.publishedKey);
+    }
+    throw error;
+  }
+}
+
+/** Published bytes may be more than the session's row had heard of when its owner died. */
+async function sizeOf(
+  session: UploadSession,
+  publishedKey: string | null,
+  { storage }: Registry['deps'],
+): Promise<number> {
+  const published = publishedKey === null ? undefined : await storage.blobSize(publishedKey);
+  return published ?? session.receivedBytes;
+}
+
+/** Unique for ever, and the same when a session is ended again after a crash. */
+function keyOf({ id }: UploadSession, epoch: number, digest: string): string {
+  const parsed = parseDigest(digest);
+  if (!parsed) throw new Error(`"${digest}" is not a digest`);
+  return blobKey(parsed.algorithm, parsed.hex, id * EPOCHS + (epoch % EPOCHS));
+}

@@ -1,0 +1,167 @@
+import type { Hash } from 'node:crypto';
+import { createHash } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import { setTimeout as delay } from 'node:timers/promises';
+
+import type { ContentDeps } from '../../commands/content/content-deps';
+import type { Pusher } from '../../commands/content/pusher';
+import type { TakenUpload, UploadSession } from '../../commands/content/uploads';
+import {
+  LEASE_MS,
+  recordUpload,
+  releaseUpload,
+  renewUpload,
+  takeUpload,
+} from '../../commands/content/uploads';
+import type { DigestAlgorithm } from '../../model/digests';
+import type { RepositoryPath } from '../../model/names';
+import type { UploadWriter } from '../../storage/driver';
+import { hashUpload } from '../../storage/driver';
+import { RegistryError } from '../errors';
+import type { RegistryDeps } from '../registry-deps';
+
+/** A request that finds another one streaming waits for its end: mostly the client itself, back after a lost connection. */
+const BUSY_WAIT_MS = 5_000;
+const BUSY_POLL_MS = 100;
+/** A client that sends nothing for this long has gone. */
+const IDLE_LIMIT_MS = 60_000;
+const REMEMBERED_HASHES = 5_000;
+
+/** A hash that has seen the first `bytes` of a session; it lives in the process that received them. */
+interface RunningHash {
+  algorithm: DigestAlgorithm;
+  hash: Hash;
+  bytes: number;
+}
+
+/** The sessions that this process works on: their streams, leases and running hashes (performance spec 3.6). */
+export class UploadSessions {
+  private readonly hashes = new Map<string, RunningHash>();
+
+  constructor(
+    private readonly deps: RegistryDeps,
+    private readonly content: ContentDeps,
+  ) {}
+
+  /** Takes a session for one body; waits a little for one that is under way. */
+  async take(pusher: Pusher, path: RepositoryPath, uuid: string): Promise<TakenUpload> {
+    const endMs = Date.now() + BUSY_WAIT_MS;
+    for (;;) {
+      const taken = await takeUpload(this.content, pusher, path, { uuid, owner: this.deps.processId });
+      if (taken.outcome === 'taken' || Date.now() >= endMs) return taken;
+      await delay(BUSY_POLL_MS);
+    }
+  }
+
+  /** Lets go of a session without any new byte. */
+  async release(session: UploadSession): Promise<void> {
+    await releaseUpload(this.content, session, session.receivedBytes);
+  }
+
+  /**
+   * Appends the body of a request and answers the session as it is then, still leased. When the body breaks off, what
+   * arrived is recorded and the session let go, so that the client can go on from there.
+   */
+  async receive(
+    req: IncomingMessage,
+    { session, abandonedKey }: { session: UploadSession; abandonedKey: string | null },
+    algorithm: DigestAlgorithm = 'sha256',
+  ): Promise<UploadSession> {
+    const { storage } = this.deps;
+    if (abandonedKey !== null && session.receivedBytes > 0)
+      await storage.copyUpload(abandonedKey, session.storageKey, session.receivedBytes);
+    const writer = await storage.openUpload(session.storageKey, { offset: session.receivedBytes });
+    try {
+      await this.append(req, writer, session, algorithm);
+    } catch (error) {
+      // Closed first: nothing is written any more when others may take the session.
+      await writer.close();
+      await releaseUpload(this.content, session, writer.sizeBytes);
+      throw error;
+    }
+    await writer.close();
+    const received = { ...session, receivedBytes: writer.sizeBytes };
+    if (abandonedKey !== null) {
+      // The old file stays the record until the new one is.
+      await recordUpload(this.content, received);
+      await storage.discardUpload(abandonedKey);
+    }
+    return received;
+  }
+
+  /** The digest of everything received; bytes that this process did not see itself are read once more, only here. */
+  async digestOf(session: UploadSession, algorithm: DigestAlgorithm): Promise<string> {
+    const running = this.hashes.get(keyOf(session));
+    if (running?.algorithm === algorithm && running.bytes === session.receivedBytes)
+      return `${algorithm}:${running.hash.copy().digest('hex')}`;
+    const hash = createHash(algorithm);
+    if (session.receivedBytes > 0) await hashUpload(this.deps.storage, session.storageKey, hash);
+    return `${algorithm}:${hash.digest('hex')}`;
+  }
+
+  forget(session: UploadSession): void {
+    this.hashes.delete(keyOf(session));
+  }
+
+  private async append(
+    req: IncomingMessage,
+    writer: UploadWriter,
+    session: UploadSession,
+    algorithm: DigestAlgorithm,
+  ): Promise<void> {
+    const running = this.hashFor(session, algorithm);
+    const abort = new AbortController();
+    const renewal = setInterval(() => void this.renew(session, abort), LEASE_MS / 3);
+    const onIdle = () =>
+      abort.abort(new RegistryError('BLOB_UPLOAD_INVALID', {}, { status: 408, message: IDLE }));
+    req.setTimeout(IDLE_LIMIT_MS, onIdle);
+    try {
+      await writer.append(req, {
+        limitBytes: Math.max(0, this.deps.config.MAXIMUM_LAYER_SIZE_BYTES - session.receivedBytes),
+        signal: abort.signal,
+        ...(running && {
+          onChunk: (chunk: Buffer) => {
+            running.hash.update(chunk);
+            running.bytes += chunk.length;
+          },
+        }),
+      });
+    } finally {
+      clearInterval(renewal);
+      req.setTimeout(0);
+      req.off('timeout', onIdle);
+    }
+  }
+
+  private async renew(session: UploadSession, abort: AbortController): Promise<void> {
+    try {
+      if (await renewUpload(this.content, session)) return;
+      abort.abort(
+        new RegistryError('BLOB_UPLOAD_UNKNOWN', {}, { message: 'another process took this upload over' }),
+      );
+    } catch (error) {
+      // The lease still runs for two more renewals; a database that stays away ends it.
+      this.deps.logger.warn({ err: error, upload: session.uuid }, 'the lease of an upload was not renewed');
+    }
+  }
+
+  /** Undefined when the bytes so far were not all seen here: they are hashed at the end then. */
+  private hashFor(session: UploadSession, algorithm: DigestAlgorithm): RunningHash | undefined {
+    const key = keyOf(session);
+    const known = this.hashes.get(key);
+    if (known?.bytes === session.receivedBytes) return known;
+    this.hashes.delete(key);
+    if (session.receivedBytes > 0) return undefined;
+    const running = { algorithm, hash: createHash(algorithm), bytes: 0 };
+    const oldest = this.hashes.size >= REMEMBERED_HASHES ? this.hashes.keys().next().value : undefined;
+    if (oldest !== undefined) this.hashes.delete(oldest);
+    this.hashes.set(key, running);
+    return running;
+  }
+}
+
+const IDLE = `the body stopped for ${IDLE_LIMIT_MS / 1000} s`;
+
+function keyOf({ uuid, epoch }: UploadSession): string {
+  return `${uuid}.${epoch}`;
+}
