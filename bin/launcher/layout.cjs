@@ -40,7 +40,12 @@ function homeLayout(env, root = ROOT) {
   };
 }
 
-/** The wanted path, or a short one in the temporary folder where the wanted one is too long for a socket. */
+/**
+ * The wanted path, or a short one in the temporary folder where the wanted one is too long for a socket.
+ * @param {string} wanted
+ * @param {string} id
+ * @returns {string}
+ */
 function socketPath(wanted, id) {
   if (Buffer.byteLength(wanted) <= LONGEST_SOCKET_PATH) return wanted;
   return path.join(os.tmpdir(), `slipway-${id}`, path.basename(wanted));

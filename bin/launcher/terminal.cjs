@@ -8,7 +8,7 @@ const REMINDER_MS = 30_000;
 
 /**
  * Says what goes on: a live line with seconds on a terminal, plain lines elsewhere. Steps below one second stay silent.
- * @param {{ out?: NodeJS.WriteStream, input?: NodeJS.ReadStream }} [streams]
+ * @param {{ out?: NodeJS.WritableStream & { isTTY?: boolean, columns?: number }, input?: NodeJS.ReadStream }} [streams]
  */
 function createTerminal({ out = process.stdout, input = process.stdin } = {}) {
   const isLive = Boolean(out.isTTY) && process.env.TERM !== 'dumb';

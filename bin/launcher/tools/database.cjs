@@ -11,6 +11,7 @@ const CONTAINER_IMAGE = 'mariadb:10.11';
  * Where to look for MariaDB or MySQL: a configured one, a server binary, a container, a Debian package.
  * @param {import('../machine.cjs').Machine} machine
  * @param {{ url?: string, docker?: { host: string }, packages: import('./system-packages.cjs').SystemPackages }} context
+ * @returns {import('./search.cjs').Step<{ url?: string, bin?: string, kind?: string, version?: string, container?: string, dockerHost?: string }>[]}
  */
 function databaseSteps(machine, { url, docker, packages }) {
   return [

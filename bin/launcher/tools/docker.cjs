@@ -11,7 +11,8 @@ const PING_TIMEOUT_MS = 5000;
 /**
  * Where to look for a Docker engine: a configured one, the usual sockets, a `dockerd` that root may start privately, a Debian package.
  * @param {import('../machine.cjs').Machine} machine
- * @param {{ host?: string, packages: import('./system-packages.cjs').SystemPackages, ping?: typeof pingEngine }} context
+ * @param {{ host?: string, packages: import('./system-packages.cjs').SystemPackages, ping?: (host: string) => Promise<{ host: string, version: string } | undefined> }} context
+ * @returns {import('./search.cjs').Step<{ host?: string, dockerd?: string, version: string }>[]}
  */
 function dockerSteps(machine, { host, packages, ping = pingEngine }) {
   return [

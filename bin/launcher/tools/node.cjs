@@ -14,6 +14,7 @@ const NODE_LINE = '24';
  * Where to look for a Node that the product runs on: the launcher's own, then Node 24 from npm in the user's cache.
  * @param {import('../machine.cjs').Machine} machine
  * @param {import('../terminal.cjs').Terminal} terminal
+ * @returns {import('./search.cjs').Step<{ bin: string, version: string }>[]}
  */
 function nodeSteps(machine, terminal) {
   const name = `node-${machine.platform}-${machine.arch}`;

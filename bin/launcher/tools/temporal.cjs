@@ -20,6 +20,7 @@ const ARCHITECTURES = { x64: 'amd64', arm64: 'arm64' };
  * @param {import('../machine.cjs').Machine} machine
  * @param {import('../terminal.cjs').Terminal} terminal
  * @param {{ address?: string }} configured address of a server that somebody else runs
+ * @returns {import('./search.cjs').Step<{ address?: string, bin?: string, version?: string }>[]}
  */
 function temporalSteps(machine, terminal, { address } = {}) {
   return [
@@ -28,6 +29,12 @@ function temporalSteps(machine, terminal, { address } = {}) {
   ];
 }
 
+/**
+ * The CLI alone.
+ * @param {import('../machine.cjs').Machine} machine
+ * @param {import('../terminal.cjs').Terminal} terminal
+ * @returns {import('./search.cjs').Step<{ bin: string, version: string }>[]}
+ */
 function cliSteps(machine, terminal) {
   const cached = path.join(machine.cache, 'bin', 'temporal');
   const existing = () => tryCli(machine, cached);
