@@ -3,7 +3,7 @@ import type { AuthDeps } from './authentication';
 import { DISABLED_USER } from './authentication';
 import { PasswordsBusyError } from './passwords';
 
-export const WRONG_PASSWORD = 'Invalid Username or Password';
+const WRONG_PASSWORD = 'Invalid Username or Password';
 const TOO_MANY = 'Too many login attempts. Please try again later.';
 
 export type PasswordOutcome =

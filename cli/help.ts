@@ -1,7 +1,7 @@
 import type { Command } from './command';
 
 /** `slipway admin user create <name> [options]` */
-export function usageOf({ words, positionals, options }: Command): string {
+function usageOf({ words, positionals, options }: Command): string {
   const parts = ['slipway', ...words, ...positionals.map((name) => `<${name}>`)];
   return [...parts, ...(Object.keys(options).length > 0 ? ['[options]'] : [])].join(' ');
 }

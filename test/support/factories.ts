@@ -11,8 +11,8 @@ import type { RepositoryRole, TeamRole } from '../../model/roles';
 /** Rows are made through either: `dataSource` outside, `manager` inside a transaction. */
 type Database = DataSource | EntityManager;
 
-export type UserIdentity = Extract<Identity, { kind: 'user' }>;
-export type RobotIdentity = Extract<Identity, { kind: 'robot' }>;
+type UserIdentity = Extract<Identity, { kind: 'user' }>;
+type RobotIdentity = Extract<Identity, { kind: 'robot' }>;
 
 export interface BuiltUser {
   account: Account;
@@ -124,7 +124,7 @@ export async function grant(
   await managerOf(database).insert(RepositoryPermission, { repositoryId: repository.id, role, ...target });
 }
 
-export function sessionIdentity(account: Account): UserIdentity {
+function sessionIdentity(account: Account): UserIdentity {
   return {
     kind: 'user',
     accountId: account.id,
