@@ -1,0 +1,159 @@
+import { strict as assert } from 'node:assert';
+import { randomBytes } from 'node:crypto';
+import { appendFileSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+
+import { ServiceKey } from '../../db/entities/accounts';
+import { Blob, Tag, Upload } from '../../db/entities/content';
+import { parseDigest } from '../../model/digests';
+import { blobKey, uploadKey } from '../../storage/keys';
+import { freshDatabase } from '../support/database';
+import { buildUser, uniqueName } from '../support/factories';
+import { buildImage, pushImage, putManifest } from '../support/images';
+import type { TestRegistry } from '../support/registry';
+import { startRegistry } from '../support/registry';
+import { RegistryClient, sha256 } from '../support/registry-client';
+
+describe('two processes of the registry', () => {
+  let one: TestRegistry;
+  let two: TestRegistry;
+  let client: RegistryClient;
+  let other: RegistryClient;
+  let repository: string;
+
+  before(async () => {
+    const dataSource = await freshDatabase();
+    one = await startRegistry({ dataSource });
+    two = await startRegistry({ dataSource, storagePath: one.storagePath, host: one.host });
+    const { account } = await buildUser(dataSource, { password: 'secret' });
+    const credentials = { username: account.name, password: 'secret' };
+    client = new RegistryClient(one.url, credentials);
+    other = new RegistryClient(two.url, credentials);
+    repository = `${account.name}/${uniqueName('app')}`;
+  });
+  after(async () => {
+    await two.close();
+    await one.close();
+    await one.dataSource.destroy();
+  });
+
+  const chunk = (bytes: Buffer, from: number) => ({
+    body: bytes,
+    headers: { 'content-range': `${from}-${from + bytes.length - 1}` },
+  });
+
+  async function start(): Promise<string> {
+    const response = await client.expect(202, 'POST', `/v2/${repository}/blobs/uploads/`);
+    return response.headers.get('location') ?? '';
+  }
+
+  it('make one key pair between them and trust the tokens of each other', async () => {
+    const scope = `repository:${repository}:pull,push`;
+    await Promise.all([client.token(scope), other.token(scope)]);
+    assert.equal(await one.dataSource.manager.count(ServiceKey), 1);
+    await other.at(one.url).expect(200, 'GET', '/v2/', { scope });
+    await client.at(two.url).expect(200, 'GET', '/v2/', { scope });
+  });
+
+  it('share an upload whose chunks come to both in turn', async () => {
+    const bytes = randomBytes(50_000);
+    const location = await start();
+    for (let at = 0; at < 40_000; at += 10_000) {
+      const process = at % 20_000 === 0 ? client : other;
+      await process.expect(202, 'PATCH', location, chunk(bytes.subarray(at, at + 10_000), at));
+    }
+    await other.expect(
+      201,
+      'PUT',
+      `${location}?digest=${sha256(bytes)}`,
+      chunk(bytes.subarray(40_000), 40_000),
+    );
+    const stored = await client.expect(200, 'GET', `/v2/${repository}/blobs/${sha256(bytes)}`);
+    assert.deepEqual(Buffer.from(await stored.arrayBuffer()), bytes);
+  });
+
+  it('never mix two bodies that are sent at once: one is taken, the other refused', async () => {
+    const location = await start();
+    const [a, b] = [Buffer.alloc(400_000, 'a'), Buffer.alloc(400_000, 'b')];
+    const answers = await Promise.all([
+      client.call('PATCH', location, chunk(a, 0)),
+      other.call('PATCH', location, chunk(b, 0)),
+    ]);
+    assert.deepEqual(answers.map((answer) => answer.status).sort(), [202, 416]);
+    const winner = answers[0]?.status === 202 ? a : b;
+    await client.expect(201, 'PUT', `${location}?digest=${sha256(winner)}`);
+  });
+
+  it('take over from one that died in the middle of a body: what it recorded counts, late writes do not', async () => {
+    const bytes = randomBytes(30_000);
+    const location = await start();
+    const uuid = location.split('/').at(-1) ?? '';
+    await client.expect(202, 'PATCH', location, chunk(bytes.subarray(0, 10_000), 0));
+    const { manager } = one.dataSource;
+    // The first process holds the lease of a body, and has written more than it ever recorded.
+    await manager.update(Upload, { uuid }, { leaseUntilMs: Date.now() - 1 });
+    const { storageKey } = await manager.findOneByOrFail(Upload, { uuid });
+    appendFileSync(join(one.storagePath, storageKey), 'written after the crash');
+    await other.expect(202, 'PATCH', location, chunk(bytes.subarray(10_000, 20_000), 10_000));
+    const taken = await manager.findOneByOrFail(Upload, { uuid });
+    assert.equal(taken.epoch, 2);
+    assert.equal(taken.storageKey, uploadKey(uuid, 2));
+    const last = chunk(bytes.subarray(20_000), 20_000);
+    await client.expect(201, 'PUT', `${location}?digest=${sha256(bytes)}`, last);
+  });
+
+  it('finish an upload whose owner died between publishing its bytes and recording them', async () => {
+    const bytes = randomBytes(20_000);
+    const digest = sha256(bytes);
+    const location = await start();
+    const uuid = location.split('/').at(-1) ?? '';
+    await client.expect(202, 'PATCH', location, { body: bytes });
+    const { manager } = one.dataSource;
+    const upload = await manager.findOneByOrFail(Upload, { uuid });
+    const key = blobKey('sha256', parseDigest(digest)?.hex ?? '', upload.id * 1000 + upload.epoch);
+    mkdirSync(dirname(join(one.storagePath, key)), { recursive: true });
+    renameSync(join(one.storagePath, upload.storageKey), join(one.storagePath, key));
+    await manager.update(Upload, { uuid }, { leaseUntilMs: Date.now() - 1 });
+    const status = await other.expect(204, 'GET', location);
+    assert.equal(status.headers.get('range'), '0-19999');
+    await other.expect(201, 'PUT', `${location}?digest=${digest}`);
+    assert.equal((await manager.findOneByOrFail(Blob, { digest })).storageKey, key);
+    const stored = await client.expect(200, 'GET', `/v2/${repository}/blobs/${digest}`);
+    assert.deepEqual(Buffer.from(await stored.arrayBuffer()), bytes);
+  });
+
+  it('forget a session whose bytes are gone, so that the client begins anew', async () => {
+    const location = await start();
+    const uuid = location.split('/').at(-1) ?? '';
+    await client.expect(202, 'PATCH', location, { body: 'lost with a disk' });
+    const { manager } = one.dataSource;
+    const { storageKey } = await manager.findOneByOrFail(Upload, { uuid });
+    rmSync(join(one.storagePath, storageKey));
+    await other.expect(404, 'PATCH', location, { body: 'more' });
+    await client.expect(404, 'GET', location);
+  });
+
+  it('end with one live lifetime and a clean history when many push one tag', async () => {
+    const images = Array.from({ length: 10 }, (_, n) => buildImage({ annotations: { n: String(n) } }));
+    for (const image of images) await pushImage(client, repository, image);
+    const answers = await Promise.all(
+      images.map((image, n) => putManifest(n % 2 ? other : client, repository, image.body, 'contended')),
+    );
+    assert.deepEqual(new Set(answers.map((answer) => answer.status)), new Set([201]));
+    const history = await one.dataSource.manager.find(Tag, {
+      where: { name: 'contended' },
+      order: { id: 'ASC' },
+    });
+    assert.equal(history.length, 10);
+    assert.deepEqual(
+      history.map((row) => row.isCurrent),
+      [...Array<null>(9).fill(null), true],
+    );
+    for (const [at, row] of history.entries()) {
+      const next = history[at + 1];
+      assert.equal(row.lifetimeEndMs, next?.lifetimeStartMs ?? null);
+    }
+    const head = await other.expect(200, 'HEAD', `/v2/${repository}/manifests/contended`);
+    assert.equal(head.headers.get('docker-content-digest'), history.at(-1)?.digest);
+  });
+});
