@@ -1,0 +1,184 @@
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { execFileSync } from 'node:child_process';
+
+import type { DataSource } from 'typeorm';
+
+import { parseConfig } from '../../config/load';
+import type { Config } from '../../config/schema';
+import { createDataSource } from '../../db/data-source';
+import { migrate } from '../../db/migrate';
+import { atEndOfRun } from './cleanup';
+import { emptyDatabase, TEST_SECRET_KEY } from './database';
+import { dockerHost } from './docker';
+import { eventually } from './eventually';
+import { uniqueName } from './factories';
+import type { RunningProcess } from './processes';
+import { freePort, startProcess } from './processes';
+import type { OwnTemporal } from './temporal';
+import { ownTemporal } from './temporal';
+
+const DIST = join(__dirname, '..', '..', 'dist');
+
+const PARTS = {
+  serve: ['serve/main.js'],
+  relay: ['workers/relay-main.js'],
+  'build worker': ['workers/main.js', '--queues', 'build'],
+  worker: ['workers/main.js', '--queues', 'orchestration,scan,deliver,maintenance'],
+} as const;
+export type PartName = keyof typeof PARTS;
+
+export interface Person {
+  name: string;
+  password: string;
+  email: string;
+  /** A bearer token with every scope. */
+  token: string;
+  call<T = unknown>(method: string, path: string, body?: unknown): Promise<Answer<T>>;
+}
+
+export interface Answer<T> {
+  status: number;
+  body: T;
+}
+
+/** The whole product as separate processes, as the launcher runs it, on servers of the test run. */
+export interface Product {
+  /** `127.0.0.1:<port>`: the registry's name in references. */
+  host: string;
+  base: string;
+  home: string;
+  config: Config;
+  dataSource: DataSource;
+  temporal: OwnTemporal;
+  mailUrl: string;
+  start(part: PartName): Promise<void>;
+  kill(part: PartName, signal: NodeJS.Signals): Promise<void>;
+  pid(part: PartName): number;
+  log(part: PartName): string;
+  person(): Promise<Person>;
+}
+
+let shared: Promise<Product> | undefined;
+
+/** One product for all tests that put back what they take down. */
+export function product(): Promise<Product> {
+  shared ??= startProduct();
+  return shared;
+}
+
+async function startProduct(): Promise<Product> {
+  if (!existsSync(join(DIST, 'serve', 'main.js')))
+    throw new Error('build the product first: npm run build:dist');
+  const home = mkdtempSync(join(tmpdir(), 'slipway-product-'));
+  const temporal = await ownTemporal(join(home, 'temporal.db'));
+  const config = await configure(home, temporal);
+  const configPath = join(home, 'config.yaml');
+  writeFileSync(configPath, JSON.stringify(config));
+  const dataSource = createDataSource(config);
+  await dataSource.initialize();
+  await migrate(dataSource);
+
+  const running = new Map<PartName, { process: RunningProcess; healthPort: number }>();
+  const cli = (...args: string[]) =>
+    execFileSync(process.execPath, [join(DIST, 'cli', 'main.js'), ...args], {
+      env: { ...process.env, SLIPWAY_CONFIG: configPath },
+      encoding: 'utf8',
+    }).trim();
+
+  const made: Product = {
+    host: config.SERVER_HOSTNAME,
+    base: `http://${config.SERVER_HOSTNAME}`,
+    home,
+    config,
+    dataSource,
+    temporal,
+    mailUrl: `http://127.0.0.1:${config.MAIL_CATCHER?.HTTP_PORT}`,
+    async start(part) {
+      const healthPort = await freePort();
+      const [script, ...args] = PARTS[part];
+      const env = { ...process.env, SLIPWAY_CONFIG: configPath, SLIPWAY_HEALTH_PORT: String(healthPort) };
+      const process_ = startProcess(process.execPath, [join(DIST, script), ...args], env);
+      running.set(part, { process: process_, healthPort });
+      await eventually(async () => {
+        if (process_.child.exitCode !== null)
+          throw new Error(`${part} ended: ${process_.output().slice(-3000)}`);
+        const { status } = await fetch(`http://127.0.0.1:${healthPort}/health`);
+        if (status !== 200) throw new Error(`${part} is not ready: ${process_.output().slice(-1000)}`);
+      }, 60_000);
+    },
+    async kill(part, signal) {
+      await running.get(part)?.process.stop(signal);
+      running.delete(part);
+    },
+    pid: (part) => running.get(part)?.process.child.pid ?? 0,
+    log: (part) => running.get(part)?.process.output() ?? '',
+    person: () => Promise.resolve(makePerson(made, cli)),
+  };
+  atEndOfRun(async () => {
+    for (const part of running.keys()) await made.kill(part, 'SIGTERM');
+    await dataSource.destroy();
+    await temporal.dispose();
+    rmSync(home, { recursive: true, force: true });
+  });
+  for (const part of Object.keys(PARTS) as PartName[]) await made.start(part);
+  return made;
+}
+
+async function configure(home: string, temporal: OwnTemporal): Promise<Config> {
+  const port = await freePort();
+  for (const folder of ['storage', 'builds', 'mail', 'advisories']) mkdirSync(join(home, folder));
+  const smtpPort = await freePort();
+  return parseConfig({
+    SERVER_HOSTNAME: `127.0.0.1:${port}`,
+    LISTEN_PORT: port,
+    DATABASE_URL: await emptyDatabase(),
+    DATABASE_SECRET_KEY: TEST_SECRET_KEY,
+    TEMPORAL_ADDRESS: temporal.address,
+    DISTRIBUTED_STORAGE_CONFIG: { default: ['LocalStorage', { storage_path: join(home, 'storage') }] },
+    MAIL_PORT: smtpPort,
+    MAIL_USE_TLS: false,
+    MAIL_CATCHER: { SMTP_PORT: smtpPort, HTTP_PORT: await freePort(), PATH: join(home, 'mail') },
+    OUTBOUND_ALLOWED_NETWORKS: ['127.0.0.0/8'],
+    DOCKER_HOST: await dockerHost(),
+    BUILD_WORK_DIR: join(home, 'builds'),
+    BUILD_HOST_ID: 'test-builder',
+    ADVISORIES_PATH: join(home, 'advisories'),
+  });
+}
+
+function makePerson(made: Product, cli: (...args: string[]) => string): Person {
+  const name = uniqueName('ann');
+  const password = `pass-${name}`;
+  const email = `${name}@example.com`;
+  const passwordFile = join(made.home, `${name}.password`);
+  writeFileSync(passwordFile, password);
+  cli('admin', 'user', 'create', name, '--email', email, '--password-file', passwordFile);
+  rmSync(passwordFile);
+  const token = cli('admin', 'token', name);
+  return {
+    name,
+    password,
+    email,
+    token,
+    async call<T>(method: string, path: string, body?: unknown): Promise<Answer<T>> {
+      const response = await fetch(`${made.base}/api/v1${path}`, {
+        method,
+        headers: {
+          authorization: `Bearer ${token}`,
+          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      });
+      const text = await response.text();
+      return { status: response.status, body: (text === '' ? undefined : JSON.parse(text)) as T };
+    },
+  };
+}
+
+/** Resident memory of a process in bytes. */
+export function residentBytes(pid: number): number {
+  const line = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  return Number(line?.[1] ?? 0) * 1024;
+}
