@@ -1,0 +1,77 @@
+import { strict as assert } from 'node:assert';
+
+import type { BuiltUser } from '../support/factories';
+import { buildUser, uniqueName } from '../support/factories';
+import { buildImage, pushImage, putManifest } from '../support/images';
+import type { TestRegistry } from '../support/registry';
+import { startRegistry } from '../support/registry';
+import { RegistryClient, sha256 } from '../support/registry-client';
+
+describe('mounts', () => {
+  let registry: TestRegistry;
+  let owner: BuiltUser;
+  let stranger: BuiltUser;
+  let client: RegistryClient;
+  let source: string;
+  let target: string;
+
+  before(async () => {
+    registry = await startRegistry();
+    owner = await buildUser(registry.dataSource, { password: 'secret' });
+    stranger = await buildUser(registry.dataSource, { password: 'secret' });
+    client = new RegistryClient(registry.url, { username: owner.account.name, password: 'secret' });
+  });
+  beforeEach(() => {
+    source = `${owner.account.name}/${uniqueName('source')}`;
+    target = `${owner.account.name}/${uniqueName('target')}`;
+  });
+  after(() => registry.close());
+
+  const mount = (digest: string, from: string | null, into = target, who = client) =>
+    who.call('POST', `/v2/${into}/blobs/uploads/?mount=${digest}${from === null ? '' : `&from=${from}`}`);
+
+  it('link a blob of a repository that the token does not name, and a manifest may use it', async () => {
+    const image = buildImage({ layers: [uniqueName('mounted')] });
+    await pushImage(client, source, image, 'v1');
+    for (const digest of [image.config.digest, image.layers[0]?.digest ?? '']) {
+      const response = await mount(digest, source);
+      assert.equal(response.status, 201);
+      assert.equal(response.headers.get('location'), `/v2/${target}/blobs/${digest}`);
+      assert.equal(response.headers.get('docker-content-digest'), digest);
+    }
+    assert.equal((await putManifest(client, target, image.body, 'v1')).status, 201);
+  });
+
+  it('find a source themselves when none is named', async () => {
+    const digest = await client.pushBlob(source, uniqueName('anonymous'));
+    assert.equal((await mount(digest, null)).status, 201);
+    await client.expect(200, 'HEAD', `/v2/${target}/blobs/${digest}`);
+  });
+
+  it('become an upload when the digest or the source is unknown', async () => {
+    const digest = await client.pushBlob(source, uniqueName('known'));
+    for (const [wanted, from] of [
+      [sha256('unknown'), source],
+      [sha256('unknown'), null],
+      [digest, `${source}-missing`],
+      [digest, 'No/Name'],
+    ] as const) {
+      const response = await mount(wanted, from);
+      assert.equal(response.status, 202);
+      assert.match(response.headers.get('location') ?? '', /\/blobs\/uploads\//);
+    }
+    await client.expect(404, 'HEAD', `/v2/${target}/blobs/${digest}`);
+  });
+
+  it('do not reach what the caller may not pull, named or not', async () => {
+    const digest = await client.pushBlob(source, uniqueName('private'));
+    const thief = new RegistryClient(registry.url, { username: stranger.account.name, password: 'secret' });
+    const into = `${stranger.account.name}/${uniqueName('loot')}`;
+    for (const from of [source, null]) assert.equal((await mount(digest, from, into, thief)).status, 202);
+    await thief.expect(404, 'HEAD', `/v2/${into}/blobs/${digest}`);
+  });
+
+  it('refuse a digest that is none', async () => {
+    assert.equal((await mount('sha256:short', source)).status, 400);
+  });
+});
