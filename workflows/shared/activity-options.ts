@@ -30,3 +30,102 @@ export function deliveryOptions(timings: Timings = {}): ActivityOptions {
     cancellationType: 'TRY_CANCEL',
   };
 }
+
+/** The slot of a build: it runs as long as the build does, and its end tells that the host is gone. */
+export function holdOptions(timings: Timings = {}): ActivityOptions {
+  return {
+    taskQueue: QUEUES.build,
+    startToCloseTimeout: '8h',
+    heartbeatTimeout: timings.holdHeartbeatMs ?? '15s',
+    retry: { maximumAttempts: 1 },
+    cancellationType: 'WAIT_CANCELLATION_COMPLETED',
+  };
+}
+
+/** Clone and what is read from the checkout, on the host that holds the build: infrastructure faults only are repeated. */
+export function sourceOptions(host: string, timings: Timings = {}): ActivityOptions {
+  return {
+    taskQueue: host,
+    startToCloseTimeout: '20m',
+    scheduleToCloseTimeout: '1h',
+    heartbeatTimeout: '30s',
+    retry: {
+      initialInterval: timings.buildStepRetryMs ?? '5s',
+      backoffCoefficient: 2,
+      maximumInterval: '1m',
+      maximumAttempts: 3,
+    },
+    cancellationType: 'WAIT_CANCELLATION_COMPLETED',
+  };
+}
+
+/** The engine's work: not repeated, because the workflow begins again from clone. */
+export function engineOptions(host: string): ActivityOptions {
+  return {
+    taskQueue: host,
+    startToCloseTimeout: '2h',
+    scheduleToCloseTimeout: '6h',
+    heartbeatTimeout: '30s',
+    retry: { maximumAttempts: 1 },
+    cancellationType: 'WAIT_CANCELLATION_COMPLETED',
+  };
+}
+
+export function pushOptions(host: string, timings: Timings = {}): ActivityOptions {
+  return {
+    ...engineOptions(host),
+    retry: {
+      initialInterval: timings.buildStepRetryMs ?? '5s',
+      backoffCoefficient: 2,
+      maximumInterval: '2m',
+      maximumAttempts: 3,
+    },
+  };
+}
+
+/** Bounded: a host that died is cleaned by its own sweep. */
+export function cleanUpOptions(host: string): ActivityOptions {
+  return {
+    taskQueue: host,
+    startToCloseTimeout: '1m',
+    scheduleToCloseTimeout: '2m',
+    retry: { maximumAttempts: 3 },
+    cancellationType: 'TRY_CANCEL',
+  };
+}
+
+/** Moves a whole log; what can't be moved stays where it is. */
+export const archiveOptions = {
+  taskQueue: QUEUES.maintenance,
+  startToCloseTimeout: '10m',
+  retry: { initialInterval: '1s', backoffCoefficient: 2, maximumAttempts: 5 },
+  cancellationType: 'TRY_CANCEL',
+} satisfies ActivityOptions;
+
+/** A step of a scan that reads much: repeated a few times, then a person is told (scanning spec 5.4). */
+export function scanOptions(timings: Timings = {}) {
+  return {
+    taskQueue: QUEUES.scan,
+    startToCloseTimeout: '30m',
+    heartbeatTimeout: timings.scanHeartbeatMs ?? '30s',
+    scheduleToCloseTimeout: '2h',
+    retry: {
+      initialInterval: timings.scanRetryInitialMs ?? '5s',
+      backoffCoefficient: 2,
+      maximumInterval: '5m',
+      maximumAttempts: 5,
+    },
+    // Another scan may read a layer only after this one has really let go of it.
+    cancellationType: 'WAIT_CANCELLATION_COMPLETED',
+  } satisfies ActivityOptions;
+}
+
+/** Telling what a scan found must not be given up because of a bad hour. */
+export function announceOptions(timings: Timings = {}): ActivityOptions {
+  const { retry, ...options } = scanOptions(timings);
+  return {
+    ...options,
+    scheduleToCloseTimeout: '24h',
+    retry: { ...retry, maximumAttempts: Number.POSITIVE_INFINITY },
+  };
+}

@@ -30,6 +30,24 @@ export interface EnqueueBuild extends QueuedBuild {
   eventId: string;
 }
 
+/** Argument of the signal `dropBuild`. */
+export interface DropBuild {
+  buildId: string;
+  eventId?: string;
+}
+
+/** Argument of the signal `buildFinished`: frees the slot. */
+export interface BuildFinished {
+  buildId: string;
+}
+
+/** Argument of the signal `holdingBuilder` to a build: a worker has a slot for this attempt. */
+export interface HoldingBuilder {
+  attempt: number;
+  /** The host's own queue, on which the steps run. */
+  taskQueue: string;
+}
+
 /** `build:<buildId>` */
 export interface BuildImageInput extends QueuedBuild {
   namespace: string;

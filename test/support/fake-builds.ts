@@ -1,0 +1,94 @@
+import { randomUUID } from 'node:crypto';
+
+import type { Client } from '@temporalio/client';
+
+import type { BuildRecordActivities, BuildStepActivities } from '../../activities/build/contracts';
+import { createHoldActivities } from '../../activities/build/hold-builder';
+import type { BuildImageInput } from '../../workflows/shared/contracts';
+import { QUEUES, hostQueue } from '../../workflows/shared/queues';
+
+/** What happened, in order: the steps of a build and what was written into its record. */
+export class FakeBuilds {
+  readonly events: string[] = [];
+  /** Replace single activities per test. */
+  steps: Partial<BuildStepActivities> = {};
+  records: Partial<BuildRecordActivities> = {};
+  readonly host = hostQueue(`fake-${randomUUID().slice(0, 8)}`);
+
+  /** All queues of the build workflows, for `runWithWorker`. */
+  queues(client: Client): Record<string, object> {
+    return {
+      [QUEUES.build]: createHoldActivities({ client, taskQueue: this.host, heartbeatMs: 100 }),
+      [this.host]: this.#stepActivities(),
+      [QUEUES.maintenance]: this.#recordActivities(),
+    };
+  }
+
+  #stepActivities(): BuildStepActivities {
+    const note = (name: string, attempt: number) => void this.events.push(`${name} ${attempt}`);
+    const { steps } = this;
+    return {
+      async cloneSource(attempt) {
+        note('clone', attempt.attempt);
+        await steps.cloneSource?.(attempt);
+      },
+      async prepareContext(attempt) {
+        note('context', attempt.attempt);
+        return (
+          (await steps.prepareContext?.(attempt)) ?? { context: '', dockerfile: 'Dockerfile', baseImages: [] }
+        );
+      },
+      async checkBaseImages(attempt, images) {
+        await steps.checkBaseImages?.(attempt, images);
+      },
+      async buildImage(attempt, prepared) {
+        note('build', attempt.attempt);
+        return (await steps.buildImage?.(attempt, prepared)) ?? 'sha256:image';
+      },
+      async pushImage(attempt, imageId) {
+        note('push', attempt.attempt);
+        return (await steps.pushImage?.(attempt, imageId)) ?? 'sha256:digest';
+      },
+      async cleanUp(attempt) {
+        note('clean', attempt.attempt);
+        await steps.cleanUp?.(attempt);
+      },
+    };
+  }
+
+  #recordActivities(): BuildRecordActivities {
+    const note = (text: string) => void this.events.push(text);
+    return {
+      beginAttempt: ({ attempt }) => Promise.resolve({ attempt, tags: ['main', 'latest'] }),
+      markBuild: (_, phase) => Promise.resolve(note(phase)).then(() => 'current' as const),
+      recordLostAttempt: ({ attempt }, reason) => {
+        note(`lost ${attempt}: ${reason}`);
+        return Promise.resolve('current');
+      },
+      completeBuild: (_, { manifestDigest }) => {
+        note(`complete ${manifestDigest}`);
+        return Promise.resolve('current');
+      },
+      failBuild: (_, { phase, code, message }) => {
+        note(`${phase} ${code}: ${message}`);
+        return Promise.resolve('current');
+      },
+      recordCancelledBuild: () => Promise.resolve(note('cancelled')),
+      archiveLog: () => Promise.resolve(note('archive')),
+      keepOpenBuilds: (ids) => Promise.resolve(ids),
+      ...this.records,
+    };
+  }
+}
+
+export function buildInput(extra: Partial<BuildImageInput> = {}): BuildImageInput {
+  return {
+    buildId: randomUUID(),
+    namespace: 'acme',
+    repository: 'acme/app',
+    triggerKind: 'custom-git',
+    displayName: 'aabbccd',
+    timings: { buildRetryMs: 10, buildStepRetryMs: 10, holdHeartbeatMs: 1000 },
+    ...extra,
+  };
+}

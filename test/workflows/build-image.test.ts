@@ -1,0 +1,224 @@
+import assert from 'node:assert/strict';
+
+import { Context, heartbeat } from '@temporalio/activity';
+import type { WorkflowHandleWithFirstExecutionRunId } from '@temporalio/client';
+import { WorkflowFailedError } from '@temporalio/client';
+import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
+
+import { buildImage } from '../../workflows/build-image';
+import { BUILD_USER_ERROR } from '../../workflows/shared/failure-types';
+import { QUEUES } from '../../workflows/shared/queues';
+import { eventually } from '../support/eventually';
+import { buildInput, FakeBuilds } from '../support/fake-builds';
+import { recordHistory } from '../support/replay';
+import { queueName, runWithWorker, temporal } from '../support/temporal';
+
+type Handle = WorkflowHandleWithFirstExecutionRunId<typeof buildImage>;
+
+describe('buildImage', function () {
+  this.timeout(60_000);
+
+  /** Runs one build over these activities, does `meanwhile` to it, and keeps its history as `scenario`. */
+  async function run(scenario: string, fake: FakeBuilds, meanwhile?: (handle: Handle) => Promise<unknown>) {
+    const taskQueue = queueName('build-image');
+    const { client } = await temporal();
+    return runWithWorker({ taskQueue, queues: fake.queues(client) }, async () => {
+      const input = buildInput();
+      const handle = await client.workflow.start(buildImage, {
+        workflowId: `build:${input.buildId}`,
+        taskQueue,
+        args: [input],
+      });
+      await meanwhile?.(handle);
+      try {
+        return await handle.result();
+      } finally {
+        await recordHistory(handle, `build-image.${scenario}`);
+      }
+    });
+  }
+
+  const userError = (message: string) =>
+    ApplicationFailure.create({
+      message,
+      type: BUILD_USER_ERROR,
+      nonRetryable: true,
+      details: ['gitfailure'],
+    });
+
+  /** Runs until it is cancelled, as a step that heartbeats does. */
+  async function untilCancelled(): Promise<never> {
+    const timer = setInterval(() => heartbeat(), 50);
+    try {
+      return await Context.current().cancelled;
+    } finally {
+      clearInterval(timer);
+    }
+  }
+
+  it('goes from clone to push and hands its slot back', async () => {
+    const fake = new FakeBuilds();
+    const result = await run('success', fake, async (handle) => {
+      await eventually(async () => {
+        const { searchAttributes } = await handle.describe();
+        assert.deepEqual(searchAttributes.BuildPhase, ['complete']);
+        assert.deepEqual(searchAttributes.ImageDigest, ['sha256:digest']);
+      });
+    });
+    assert.deepEqual(result, { outcome: 'complete', digest: 'sha256:digest' });
+    assert.deepEqual(fake.events, [
+      ...['build-scheduled', 'unpacking', 'clone 1', 'context 1', 'pulling', 'building', 'build 1'],
+      ...['pushing', 'push 1', 'clean 1', 'complete sha256:digest', 'archive'],
+    ]);
+  });
+
+  it('ends at once with what the user can mend', async () => {
+    const fake = new FakeBuilds();
+    fake.steps.cloneSource = () => Promise.reject(userError('git.example refused the connection'));
+    const result = await run('user-error', fake);
+    assert.deepEqual(result, { outcome: 'error' });
+    assert.deepEqual(fake.events.slice(2), [
+      'clone 1',
+      'clean 1',
+      'error gitfailure: git.example refused the connection',
+      'archive',
+    ]);
+  });
+
+  it('repeats a step whose infrastructure failed', async () => {
+    const fake = new FakeBuilds();
+    let calls = 0;
+    fake.steps.cloneSource = () => {
+      calls += 1;
+      return calls < 3 ? Promise.reject(new Error('the line is dead')) : Promise.resolve();
+    };
+    assert.equal((await run('step-repeated', fake)).outcome, 'complete');
+    assert.equal(calls, 3);
+  });
+
+  it('begins again from clone when the engine failed, and is an internal error after three attempts', async () => {
+    const fake = new FakeBuilds();
+    fake.steps.buildImage = () => Promise.reject(new Error('the engine went away'));
+    assert.deepEqual(await run('given-up', fake), { outcome: 'internalerror' });
+    const told = fake.events.filter((event) => /^(clone|lost|internalerror)/.test(event));
+    assert.deepEqual(told, [
+      'clone 1',
+      'lost 1: the engine went away',
+      'clone 2',
+      'lost 2: the engine went away',
+      'clone 3',
+      'internalerror internalerror: the engine went away; given up after 3 attempts',
+    ]);
+  });
+
+  it('begins again on another worker when its host is lost', async () => {
+    const fake = new FakeBuilds();
+    const { client } = await temporal();
+    let holds = 0;
+    const queues = fake.queues(client);
+    const { holdBuilder } = queues[QUEUES.build] as { holdBuilder: (attempt: object) => Promise<void> };
+    queues[QUEUES.build] = {
+      async holdBuilder(attempt: object) {
+        holds += 1;
+        if (holds > 1) return holdBuilder(attempt);
+        // A killed worker: it took the build, then nothing more is heard of it.
+        const { workflowId } = Context.current().info.workflowExecution ?? { workflowId: '' };
+        await client.workflow
+          .getHandle(workflowId)
+          .signal('holdingBuilder', { attempt: 1, taskQueue: 'build:dead' });
+        return Context.current().cancelled;
+      },
+    };
+    fake.queues = () => queues;
+    assert.equal((await run('host-lost', fake)).outcome, 'complete');
+    assert.deepEqual(
+      fake.events.filter((event) => /^(clone|lost|complete)/.test(event)),
+      ['lost 1: the build worker is gone: it no longer answers', 'clone 2', 'complete sha256:digest'],
+    );
+  });
+
+  it('begins again when the worker shuts down before the steps began', async () => {
+    const fake = new FakeBuilds();
+    const { client } = await temporal();
+    const queues = fake.queues(client);
+    const { holdBuilder } = queues[QUEUES.build] as { holdBuilder: (attempt: object) => Promise<void> };
+    queues[QUEUES.build] = {
+      holdBuilder: ({ attempt }: { attempt: number }) =>
+        attempt === 1
+          ? Promise.reject(ApplicationFailure.retryable('the worker shuts down', 'WorkerShutdown'))
+          : holdBuilder({ attempt }),
+    };
+    fake.queues = () => queues;
+    assert.equal((await run('slot-lost', fake)).outcome, 'complete');
+    assert.equal(fake.events[0], 'lost 1: the build worker is gone: the worker shuts down');
+  });
+
+  it('stops the engine and cleans up before it ends as cancelled', async () => {
+    const fake = new FakeBuilds();
+    fake.steps.buildImage = async () => {
+      try {
+        return await untilCancelled();
+      } finally {
+        fake.events.push('engine stopped');
+      }
+    };
+    await assert.rejects(
+      run('cancelled', fake, async (handle) => {
+        await eventually(() => assert.ok(fake.events.includes('build 1')));
+        await handle.cancel();
+      }),
+      (error) => error instanceof WorkflowFailedError && error.cause instanceof CancelledFailure,
+    );
+    assert.deepEqual(fake.events.slice(-4), ['engine stopped', 'clean 1', 'cancelled', 'archive']);
+    assert.ok(!fake.events.includes('push 1'));
+  });
+
+  it('is cancelled while it waits for a worker', async () => {
+    const fake = new FakeBuilds();
+    const { client } = await temporal();
+    const { [QUEUES.build]: _, ...queues } = fake.queues(client);
+    fake.queues = () => queues;
+    await assert.rejects(
+      run('cancelled-waiting', fake, async (handle) => {
+        await eventually(async () => {
+          const { events } = await handle.fetchHistory();
+          assert.ok(
+            events?.some(
+              (event) => event.activityTaskScheduledEventAttributes?.activityType?.name === 'holdBuilder',
+            ),
+          );
+        });
+        await handle.cancel();
+      }),
+      WorkflowFailedError,
+    );
+    assert.deepEqual(fake.events, ['cancelled', 'archive']);
+  });
+
+  it('does nothing for a build that has ended already', async () => {
+    const fake = new FakeBuilds();
+    fake.records.beginAttempt = () => Promise.resolve(null);
+    assert.deepEqual(await run('ended-before', fake), { outcome: 'superseded' });
+    assert.deepEqual(fake.events, ['archive']);
+  });
+
+  it('stops when the record says that the build has ended meanwhile', async () => {
+    const fake = new FakeBuilds();
+    fake.records.markBuild = (_, phase) => Promise.resolve(phase === 'building' ? 'ended' : 'current');
+    assert.deepEqual(await run('ended-meanwhile', fake), { outcome: 'superseded' });
+    assert.deepEqual(fake.events, ['clone 1', 'context 1', 'clean 1', 'archive']);
+  });
+
+  it('was built but somebody ended it first', async () => {
+    const fake = new FakeBuilds();
+    fake.records.completeBuild = () => Promise.resolve('ended');
+    assert.deepEqual(await run('ended-last', fake), { outcome: 'superseded' });
+  });
+
+  it('ends although its log cannot be archived', async () => {
+    const fake = new FakeBuilds();
+    fake.records.archiveLog = () => Promise.reject(ApplicationFailure.nonRetryable('the disk is full'));
+    fake.steps.cleanUp = () => Promise.reject(ApplicationFailure.nonRetryable('the folder is busy'));
+    assert.equal((await run('not-archived', fake)).outcome, 'complete');
+  });
+});

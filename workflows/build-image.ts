@@ -1,0 +1,109 @@
+import {
+  ActivityFailure,
+  CancellationScope,
+  condition,
+  getExternalWorkflowHandle,
+  isCancellation,
+  log,
+  proxyActivities,
+  setHandler,
+  sleep,
+} from '@temporalio/workflow';
+
+import type { BuildRecordActivities } from '../activities/build/contracts';
+import { MAX_BUILD_ATTEMPTS } from '../model/build-limits';
+import { archiveOptions, recordOptions } from './shared/activity-options';
+import type { BuildImageInput } from './shared/contracts';
+import type { AttemptResult } from './shared/run-build-attempt';
+import { BuilderSlots, runBuildAttempt, showPhase } from './shared/run-build-attempt';
+import { buildFinished, holdingBuilder } from './shared/signals';
+
+export interface BuildImageResult {
+  /** `superseded`: somebody else ended the build before we could. */
+  outcome: 'complete' | 'error' | 'internalerror' | 'superseded';
+  digest?: string;
+}
+
+const records = proxyActivities<BuildRecordActivities>(recordOptions);
+const { archiveLog } = proxyActivities<BuildRecordActivities>(archiveOptions);
+
+/**
+ * One build from clone to push. It begins again on another worker when its host is lost, three times at most; whatever
+ * happens, the record has an end and the queue its slot back.
+ */
+export async function buildImage(input: BuildImageInput): Promise<BuildImageResult> {
+  const slots = new BuilderSlots();
+  setHandler(holdingBuilder, (holding) => slots.offer(holding));
+  try {
+    return await buildUntilItEnds(input, slots);
+  } catch (error) {
+    if (isCancellation(error)) {
+      showPhase('cancelled');
+      await CancellationScope.nonCancellable(() => records.recordCancelledBuild(input.buildId));
+    }
+    throw error;
+  } finally {
+    await CancellationScope.nonCancellable(() => leave(input, slots));
+  }
+}
+
+async function buildUntilItEnds(input: BuildImageInput, slots: BuilderSlots): Promise<BuildImageResult> {
+  for (let attempt = 1; ; attempt += 1) {
+    const begun = await records.beginAttempt({ buildId: input.buildId, attempt });
+    if (!begun) return { outcome: 'superseded' };
+    const result = await runBuildAttempt(input, begun, slots);
+    if (result.kind !== 'lost') return conclude(input, attempt, result);
+    if (attempt >= MAX_BUILD_ATTEMPTS) {
+      const message = `${result.reason}; given up after ${attempt} attempts`;
+      const failed = { kind: 'failed', phase: 'internalerror', code: 'internalerror', message } as const;
+      return conclude(input, attempt, failed);
+    }
+    await records.recordLostAttempt({ buildId: input.buildId, attempt }, result.reason);
+    showPhase('waiting');
+    await sleep(attempt * (input.timings?.buildRetryMs ?? 5000), { summary: 'before the next attempt' });
+  }
+}
+
+async function conclude(
+  { buildId }: BuildImageInput,
+  attempt: number,
+  result: Exclude<AttemptResult, { kind: 'lost' }>,
+): Promise<BuildImageResult> {
+  switch (result.kind) {
+    case 'over':
+      return { outcome: 'superseded' };
+    case 'failed': {
+      const { phase, code, message } = result;
+      const state = await records.failBuild({ buildId, attempt }, { phase, code, message });
+      if (state !== 'current') return { outcome: 'superseded' };
+      showPhase(phase);
+      return { outcome: phase };
+    }
+    case 'built': {
+      const { imageId, digest } = result;
+      const state = await records.completeBuild({ buildId, attempt }, { imageId, manifestDigest: digest });
+      if (state !== 'current') return { outcome: 'superseded' };
+      showPhase('complete', digest);
+      return { outcome: 'complete', digest };
+    }
+    default:
+      return result satisfies never;
+  }
+}
+
+/** The slot first: the next build of the repository need not wait for the log. */
+async function leave({ buildId, namespace }: BuildImageInput, slots: BuilderSlots): Promise<void> {
+  try {
+    await getExternalWorkflowHandle(`build-queue:${namespace}`).signal(buildFinished, { buildId });
+  } catch (error) {
+    // The queue may have ended; any other reason is found by its sweep.
+    log.debug('the queue could not be told', { error: String(error) });
+  }
+  try {
+    await archiveLog(buildId);
+  } catch (error) {
+    if (!(error instanceof ActivityFailure)) throw error;
+    log.warn('the log stays in the database', { error: String(error) });
+  }
+  await condition(() => slots.areFree);
+}
