@@ -92,5 +92,5 @@ export interface ApiRoute<Body = unknown> {
  * so forgetting the type here is sound.
  */
 export function route<Body>(definition: ApiRoute<Body>): ApiRoute {
-  return definition as ApiRoute;
+  return definition;
 }

@@ -31,8 +31,9 @@ export function createApiRouter(deps: ApiDeps, cookies: BrowserCookies, routes: 
     if (!found && !path.startsWith('/api/')) return false;
     const requestId = nextRequestId();
     response.setHeader('X-Request-ID', requestId);
-    for (const [name, value] of Object.entries(corsHeaders(deps.config, path)))
+    for (const [name, value] of Object.entries(corsHeaders(deps.config, path))) {
       response.setHeader(name, value);
+    }
     try {
       if (!found) throw new PlainRefusal(404, { message: `there is no route ${path}` });
       const answer = await answerCall(deps, cookies, request, { path, query, match: found });

@@ -3,6 +3,7 @@ import { z } from 'zod';
 
 import { Blob } from '../../db/entities/content';
 import type { Storage } from '../../storage/driver';
+import { BlobMissingError } from '../../storage/errors';
 
 const history = z.looseObject({
   created: z.string().nullish(),
@@ -28,11 +29,20 @@ export async function readLayerHistory(
 ): Promise<HistoryEntry[]> {
   const blob = await manager.findOneBy(Blob, { digest: configDigest });
   if (!blob || blob.sizeBytes > LARGEST_CONFIG_BYTES) return [];
-  const { stream } = await storage.readBlob(blob.storageKey);
-  const chunks: Buffer[] = [];
-  for await (const chunk of stream as AsyncIterable<Buffer>) chunks.push(chunk);
-  const parsed = imageConfig.safeParse(parseJson(Buffer.concat(chunks).toString('utf8')));
+  const parsed = imageConfig.safeParse(parseJson(await readText(storage, blob.storageKey)));
   return (parsed.data?.history ?? []).filter((entry) => !entry.empty_layer);
+}
+
+async function readText(storage: Storage, key: string): Promise<string> {
+  try {
+    const { stream } = await storage.readBlob(key);
+    const chunks: Buffer[] = [];
+    for await (const chunk of stream as AsyncIterable<Buffer>) chunks.push(chunk);
+    return Buffer.concat(chunks).toString('utf8');
+  } catch (error) {
+    if (error instanceof BlobMissingError) return '';
+    throw error;
+  }
 }
 
 function parseJson(text: string): unknown {

@@ -20,9 +20,9 @@ interface GranteePaths<Presented> {
   segment: 'user' | 'team';
   /** Of operation ids and messages. */
   word: 'User' | 'Team';
-  list(request: ApiRequest, name?: string): Promise<[string, Presented][]>;
+  list: (request: ApiRequest, name?: string) => Promise<[string, Presented][]>;
   /** What GET of one shows of it. */
-  single(presented: Presented): unknown;
+  single: (presented: Presented) => unknown;
 }
 
 /** Who holds which role on a repository, users and teams alike (api spec 15). */
@@ -40,7 +40,7 @@ export function createPermissionRoutes(deps: ApiDeps): ApiRoute[] {
         return rows.map((row) => [row.name, presentAccountPermission(row, inOrganization)]);
       },
     }),
-    ...permissionRoutes(deps, {
+    ...permissionRoutes<ReturnType<typeof presentTeamPermission>>(deps, {
       kind: 'team',
       segment: 'team',
       word: 'Team',

@@ -61,8 +61,9 @@ async function identityByHeader(deps: ApiDeps, header: string, route: ApiRoute):
   const basic = route.basicAuth ? parseBasicHeader(header) : undefined;
   if (!basic) return ANONYMOUS;
   const result = await authenticateBasic(deps, basic.username, basic.password);
-  if (result.outcome === 'busy')
+  if (result.outcome === 'busy') {
     throw new PlainRefusal(429, { message: result.message }, { 'Retry-After': '1' });
+  }
   return result.outcome === 'accepted' ? result.identity : ANONYMOUS;
 }
 

@@ -16,8 +16,9 @@ const EMPTY = Buffer.alloc(0);
 
 /** Reads and checks the body that a route asks for; nothing is read where it asks for none. */
 export async function readBody(request: IncomingMessage, route: ApiRoute): Promise<RequestBody> {
-  if (route.rawBody)
+  if (route.rawBody) {
     return { json: undefined, raw: await readBytes(request, route.rawBody.limitBytes, tooLarge) };
+  }
   if (!route.bodySchema) return { json: undefined, raw: EMPTY };
   const parsed = route.bodySchema.safeParse(await readJson(request, route.optionalBody ?? false));
   if (!parsed.success) throw schemaRefusal(parsed.error);

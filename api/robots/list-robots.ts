@@ -5,7 +5,13 @@ import { presentAvatar } from '../present/avatar';
 import { booleanArgument, integerArgument } from '../query-arguments';
 import type { ApiRequest, ApiResponse } from '../route';
 import { presentRobot } from './present-robot';
-import type { RobotOwner } from './robots.routes';
+
+/** Whose robots a set of routes is about. */
+export interface RobotOwner {
+  id: number;
+  name: string;
+  callerIsAdmin: boolean;
+}
 
 const AT_MOST = 10_000;
 

@@ -8,6 +8,7 @@ import { PlainRefusal } from '../errors';
 import type { ApiRequest, ApiRoute, RouteAccess } from '../route';
 import { route } from '../route';
 import { signedInUser } from '../signed-in-user';
+import type { RobotOwner } from './list-robots';
 import { listRobots } from './list-robots';
 import { presentRobot } from './present-robot';
 
@@ -16,20 +17,13 @@ const newRobot = z.looseObject({
   unstructured_metadata: z.record(z.string(), z.unknown()).nullish(),
 });
 
-/** Whose robots a set of routes is about. */
-export interface RobotOwner {
-  id: number;
-  name: string;
-  callerIsAdmin: boolean;
-}
-
 interface RobotPaths {
   prefix: string;
   /** Of operation ids: `createUserRobot`, `createOrgRobot`. */
   word: 'User' | 'Org';
   list: RouteAccess;
   admin: RouteAccess;
-  owner(request: ApiRequest): RobotOwner;
+  owner: (request: ApiRequest) => RobotOwner;
 }
 
 /** Robots of oneself and of organizations: the same routes under two prefixes (api spec 14). */

@@ -35,8 +35,9 @@ export function changeTagExpiry(
       throw new ActError('not-found', `repository "${name}" has no tag "${tag}"`, 'tag');
     }
     if (current.immutable) throw immutableTag(tag);
-    if (expiresAtMs !== null && !(expiresAtMs > act.nowMs))
+    if (expiresAtMs !== null && !(expiresAtMs > act.nowMs)) {
       throw new ActError('invalid', 'expiration must be in the future', 'expiration');
+    }
     const lifetimeEndMs = expiresAtMs === null ? null : clamp(deps, current.lifetimeStartMs, expiresAtMs);
     await act.manager.update(Tag, { id: current.id }, { lifetimeEndMs });
     const { digest } = current;

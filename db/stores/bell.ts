@@ -17,11 +17,11 @@ export async function listBell(
   accountId: number,
   { limit, offset }: { limit: number; offset: number },
 ): Promise<BellEntry[]> {
-  const rows = (await manager.query(
+  const rows = await manager.query<TargetRow[]>(
     `SELECT b.id, account.name, account.kind FROM bell_notification b JOIN account ON account.id = b.target_id
       WHERE b.dismissed = 0 AND ${TARGETS} ORDER BY b.id DESC LIMIT ? OFFSET ?`,
     [accountId, accountId, limit, offset],
-  )) as TargetRow[];
+  );
   return withTargets(manager, rows);
 }
 
@@ -31,11 +31,11 @@ export async function findBellEntry(
   accountId: number,
   uuid: string,
 ): Promise<BellEntry | undefined> {
-  const rows = (await manager.query(
+  const rows = await manager.query<TargetRow[]>(
     `SELECT b.id, account.name, account.kind FROM bell_notification b JOIN account ON account.id = b.target_id
       WHERE b.uuid = ? AND ${TARGETS}`,
     [uuid, accountId, accountId],
-  )) as TargetRow[];
+  );
   return (await withTargets(manager, rows))[0];
 }
 

@@ -17,14 +17,14 @@ export async function listAccountPermissions(
   repositoryId: number,
   name?: string,
 ): Promise<AccountPermission[]> {
-  const rows = (await manager.query(
+  const rows = await manager.query<AccountPermission[]>(
     `SELECT p.role, a.name, a.email, a.kind,
        EXISTS (SELECT 1 FROM team_member m JOIN team t ON t.id = m.team_id
          WHERE m.account_id = a.id AND t.organization_id = r.namespace_id) AS isMember
      FROM repository_permission p JOIN account a ON a.id = p.account_id JOIN repository r ON r.id = p.repository_id
      WHERE p.repository_id = ? ${name === undefined ? '' : 'AND a.name = ?'} ORDER BY a.name`,
     name === undefined ? [repositoryId] : [repositoryId, name],
-  )) as AccountPermission[];
+  );
   return rows.map((row) => ({ ...row, isMember: Boolean(Number(row.isMember)) }));
 }
 
@@ -39,11 +39,11 @@ export async function listTeamPermissions(
   repositoryId: number,
   name?: string,
 ): Promise<TeamPermission[]> {
-  return (await manager.query(
+  return await manager.query<TeamPermission[]>(
     `SELECT p.role, t.name FROM repository_permission p JOIN team t ON t.id = p.team_id
       WHERE p.repository_id = ? ${name === undefined ? '' : 'AND t.name = ?'} ORDER BY t.name`,
     name === undefined ? [repositoryId] : [repositoryId, name],
-  )) as TeamPermission[];
+  );
 }
 
 export interface GrantedRepository {
@@ -56,12 +56,12 @@ export interface GrantedRepository {
 /** The repositories that accounts hold direct permissions on. */
 export async function listGrants(manager: EntityManager, accountIds: number[]): Promise<GrantedRepository[]> {
   if (accountIds.length === 0) return [];
-  const rows = (await manager.query(
+  const rows = await manager.query<GrantedRepository[]>(
     `SELECT p.account_id AS accountId, r.name AS repository, r.visibility, p.role
        FROM repository_permission p JOIN repository r ON r.id = p.repository_id
       WHERE p.account_id IN (?) AND r.state <> 'MARKED_FOR_DELETION' ORDER BY r.name`,
     [accountIds],
-  )) as GrantedRepository[];
+  );
   return rows.map((row) => ({ ...row, accountId: Number(row.accountId) }));
 }
 
@@ -71,10 +71,10 @@ export async function listTeamNames(
   accountIds: number[],
 ): Promise<{ accountId: number; team: string }[]> {
   if (accountIds.length === 0) return [];
-  const rows = (await manager.query(
+  const rows = await manager.query<{ accountId: unknown; team: string }[]>(
     `SELECT m.account_id AS accountId, t.name AS team FROM team_member m JOIN team t ON t.id = m.team_id
       WHERE m.account_id IN (?) ORDER BY t.name`,
     [accountIds],
-  )) as { accountId: unknown; team: string }[];
+  );
   return rows.map((row) => ({ accountId: Number(row.accountId), team: row.team }));
 }

@@ -54,7 +54,7 @@ export async function listRepositories(
     values.push(listing.accountId, listing.accountId, listing.accountId);
   }
   if (visible.length === 0) return [];
-  const rows = (await manager.query(
+  const rows = await manager.query<ListedRepository[]>(
     `SELECT r.id, ns.name AS namespace, r.name, r.description, r.visibility, r.state,
        (SELECT MAX(t.lifetime_start_ms) FROM tag t WHERE t.repository_id = r.id AND t.is_current = 1
          AND (t.lifetime_end_ms IS NULL OR t.lifetime_end_ms > ?)) AS lastModifiedMs,
@@ -63,7 +63,7 @@ export async function listRepositories(
      FROM repository r JOIN account ns ON ns.id = r.namespace_id
      WHERE ${conditions.join(' AND ')} AND (${visible.join(' OR ')}) ORDER BY r.id LIMIT ?`,
     [...values, listing.limit],
-  )) as ListedRepository[];
+  );
   return rows.map((row) => ({
     ...row,
     id: Number(row.id),
@@ -78,10 +78,10 @@ export async function countActionsByDay(
   repositoryId: number,
   sinceMs: number,
 ): Promise<Map<number, number>> {
-  const rows = (await manager.query(
+  const rows = await manager.query<{ day: unknown; actions: unknown }[]>(
     `SELECT created_at_ms DIV 86400000 AS day, COUNT(*) AS actions FROM audit_log
       WHERE repository_id = ? AND created_at_ms >= ? GROUP BY day`,
     [repositoryId, sinceMs],
-  )) as { day: unknown; actions: unknown }[];
+  );
   return new Map(rows.map((row) => [Number(row.day), Number(row.actions)]));
 }

@@ -44,7 +44,7 @@ export async function listTagLifetimes(
     conditions.push('LOCATE(LOWER(?), LOWER(t.name)) > 0');
     values.push(filter.namePart);
   }
-  const rows = (await manager.query(
+  const rows = await manager.query<(TagLifetime & { manifestId: unknown })[]>(
     `SELECT t.name, t.digest, t.manifest_id AS manifestId, m.media_type AS mediaType,
             t.lifetime_start_ms AS lifetimeStartMs, t.lifetime_end_ms AS lifetimeEndMs, t.reversion, t.immutable,
             m.layers_size_bytes AS layersSizeBytes
@@ -52,7 +52,7 @@ export async function listTagLifetimes(
       WHERE ${conditions.join(' AND ')}
       ORDER BY t.lifetime_start_ms DESC, t.name, t.id DESC LIMIT ? OFFSET ?`,
     [...values, filter.limit, filter.offset],
-  )) as (TagLifetime & { manifestId: unknown })[];
+  );
   return rows.map((row) => ({
     ...row,
     manifestId: Number(row.manifestId),
@@ -73,13 +73,13 @@ export async function findTaggedManifest(
 ): Promise<Manifest | null> {
   const manifest = await manager.findOneBy(Manifest, { repositoryId, digest });
   if (!manifest || manifest.deletedAtMs !== null) return null;
-  const holders = (await manager.query(
+  const holders = await manager.query<unknown[]>(
     `WITH RECURSIVE holder (id) AS (
        SELECT CAST(? AS UNSIGNED) UNION SELECT c.parent_id FROM manifest_child c JOIN holder h ON c.child_id = h.id)
      SELECT 1 FROM holder h JOIN tag t ON t.manifest_id = h.id
       WHERE t.is_current = 1 AND (t.lifetime_end_ms IS NULL OR t.lifetime_end_ms > ?) LIMIT 1`,
     [manifest.id, nowMs],
-  )) as unknown[];
+  );
   return holders.length > 0 ? manifest : null;
 }
 
@@ -89,9 +89,11 @@ export async function indexBodies(
   manifestIds: number[],
 ): Promise<Map<number, Buffer>> {
   if (manifestIds.length === 0) return new Map();
-  const rows = (await manager.query('SELECT id, body FROM manifest WHERE id IN (?)', [manifestIds])) as {
-    id: unknown;
-    body: Buffer;
-  }[];
+  const rows = await manager.query<
+    {
+      id: unknown;
+      body: Buffer;
+    }[]
+  >('SELECT id, body FROM manifest WHERE id IN (?)', [manifestIds]);
   return new Map(rows.map((row) => [Number(row.id), row.body]));
 }

@@ -19,14 +19,14 @@ export async function listTeams(
   organizationId: number,
   callerId: number | null,
 ): Promise<ListedTeam[]> {
-  const rows = (await manager.query(
+  const rows = await manager.query<ListedTeam[]>(
     `SELECT t.name, t.role, t.description,
        (SELECT COUNT(*) FROM repository_permission p WHERE p.team_id = t.id) AS repositoryCount,
        (SELECT COUNT(*) FROM team_member m WHERE m.team_id = t.id) AS memberCount,
        EXISTS (SELECT 1 FROM team_member m WHERE m.team_id = t.id AND m.account_id = ?) AS hasCaller
      FROM team t WHERE t.organization_id = ? ORDER BY t.id`,
     [callerId, organizationId],
-  )) as ListedTeam[];
+  );
   return rows.map((row) => ({
     ...row,
     repositoryCount: Number(row.repositoryCount),
@@ -45,12 +45,12 @@ export interface Membership {
 /** The organizations that an account is in a team of, by name. */
 export async function listMemberships(manager: EntityManager, accountId: number): Promise<Membership[]> {
   const ranks = TEAM_ROLES.map((role) => `'${role}'`).join(', ');
-  const rows = (await manager.query(
+  const rows = await manager.query<{ organization: string; email: string | null; roleRank: unknown }[]>(
     `SELECT o.name AS organization, o.email, MAX(FIELD(t.role, ${ranks})) AS roleRank
        FROM team_member m JOIN team t ON t.id = m.team_id JOIN account o ON o.id = t.organization_id
       WHERE m.account_id = ? GROUP BY o.id, o.name, o.email ORDER BY o.name`,
     [accountId],
-  )) as { organization: string; email: string | null; roleRank: unknown }[];
+  );
   return rows.map(({ organization, email, roleRank }) => ({
     organization,
     email,

@@ -171,10 +171,10 @@ describe('builds and triggers over the API', () => {
       await recordLogObject(bench.deps, build.uuid, key);
       const { body } = await api.call('GET', `${path}/build/${build.uuid}/logs`, { token: admin });
       assert.deepEqual(body, { logs_url: `/logarchive/${build.uuid}` });
-      const file = await api.call('GET', `/${body.logs_url as string}`, { token: admin });
+      const file = await api.call('GET', `/${body.logs_url}`, { token: admin });
       assert.deepEqual([file.status, file.body], [200, { logs: [] }]);
-      assert.equal((await api.call('GET', `/${body.logs_url as string}`, { token: reader })).status, 403);
-      assert.equal((await api.call('GET', `/${body.logs_url as string}`)).status, 401);
+      assert.equal((await api.call('GET', `/${body.logs_url}`, { token: reader })).status, 403);
+      assert.equal((await api.call('GET', `/${body.logs_url}`)).status, 401);
     });
   });
 

@@ -22,7 +22,7 @@ describe('the API router', () => {
     const logger = { ...silentLogger, error: (fields: object) => logged.push(fields as never) };
     const handle = () => Promise.resolve({ status: 200, body: 'read' });
     api = await startApi({
-      deps: { logger: logger as never },
+      deps: { logger: logger },
       routes: () => [
         ...createCsrfRoutes(),
         route({

@@ -16,7 +16,7 @@ export interface PartProcess extends RunningProcess {
 
 export interface PartOptions {
   /** From the root of the project. */
-  script: 'workers/main.ts' | 'workers/relay-main.ts';
+  script: 'serve/main.ts' | 'workers/main.ts' | 'workers/relay-main.ts';
   args?: string[];
   databaseUrl: string;
   temporalAddress: string;
