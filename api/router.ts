@@ -31,6 +31,7 @@ export function createApiRouter(deps: ApiDeps, cookies: BrowserCookies, routes: 
     if (!found && !path.startsWith('/api/')) return false;
     const requestId = nextRequestId();
     response.setHeader('X-Request-ID', requestId);
+    logWhenDone(deps, request, response, { requestId, path });
     for (const [name, value] of Object.entries(corsHeaders(deps.config, path))) {
       response.setHeader(name, value);
     }
@@ -44,6 +45,20 @@ export function createApiRouter(deps: ApiDeps, cookies: BrowserCookies, routes: 
     }
     return true;
   };
+}
+
+/** Without the query: it may hold codes out of mails. */
+function logWhenDone(
+  { logger, now }: ApiDeps,
+  { method }: IncomingMessage,
+  response: ServerResponse,
+  call: { requestId: string; path: string },
+): void {
+  const startMs = now();
+  response.once('close', () => {
+    const status = response.writableFinished ? response.statusCode : 'cut';
+    logger.info({ ...call, method, status, durationMs: now() - startMs }, 'request');
+  });
 }
 
 interface Call {

@@ -5,7 +5,7 @@ import { isSameSecret } from '../../auth/tokens';
 import { PlainRefusal } from '../errors';
 
 /** What the one cookie of a browser holds: the key of its session, or the CSRF token of a visitor. */
-export type CookieContent = { kind: 'session'; key: string } | { kind: 'visitor'; csrfToken: string };
+type CookieContent = { kind: 'session'; key: string } | { kind: 'visitor'; csrfToken: string };
 
 export interface BrowserCookies {
   read(value: string | undefined): CookieContent | undefined;

@@ -5,7 +5,7 @@ import type { ZodError } from 'zod';
 import { invalidRequest, PlainRefusal } from '../errors';
 import type { ApiRoute } from '../route';
 
-export const JSON_LIMIT_BYTES = 1024 * 1024;
+const JSON_LIMIT_BYTES = 1024 * 1024;
 
 export interface RequestBody {
   json: unknown;

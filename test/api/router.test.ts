@@ -6,9 +6,12 @@ import { z } from 'zod';
 import { ActError } from '../../commands/act-error';
 import { route } from '../../api/route';
 import { createCsrfRoutes } from '../../api/session/csrf.routes';
+import { createSessionRoutes } from '../../api/session/session.routes';
+import type { Logger } from '../../telemetry/logger';
 import { silentLogger } from '../../telemetry/logger';
 import type { TestApi } from '../support/api';
 import { startApi } from '../support/api';
+import { eventually } from '../support/eventually';
 import { buildOrganization, buildRepository, buildUser, grant } from '../support/factories';
 
 const BROWSER = { 'user-agent': 'Mozilla/5.0 (X11; Linux x86_64) Chrome/140.0 Safari/537.36' };
@@ -16,14 +19,21 @@ const BROWSER = { 'user-agent': 'Mozilla/5.0 (X11; Linux x86_64) Chrome/140.0 Sa
 describe('the API router', () => {
   let api: TestApi;
   let token: string;
+  let aheadMs = 0;
   const logged: { requestId: string; err: Error }[] = [];
+  const requests: { path: string; status: unknown; requestId: string }[] = [];
 
   before(async () => {
-    const logger = { ...silentLogger, error: (fields: object) => logged.push(fields as never) };
+    const logger: Logger = {
+      ...silentLogger,
+      error: (fields) => logged.push(fields as (typeof logged)[number]),
+      info: (fields) => requests.push(fields as (typeof requests)[number]),
+    };
     const handle = () => Promise.resolve({ status: 200, body: 'read' });
     api = await startApi({
-      deps: { logger: logger },
-      routes: () => [
+      deps: { logger, now: () => Date.now() + aheadMs },
+      routes: (deps) => [
+        ...createSessionRoutes(deps),
         ...createCsrfRoutes(),
         route({
           method: 'GET',
@@ -265,6 +275,18 @@ describe('the API router', () => {
     assert.match(entry?.err.stack ?? '', /hunter2[\s\S]*router\.test/);
   });
 
+  it('logs every request, without its query', async () => {
+    const { headers } = await api.call('GET', '/fails/not-found?code=secret');
+    const requestId = headers.get('x-request-id');
+    const entry = await eventually(() => {
+      const found = requests.find((one) => one.requestId === requestId);
+      assert.ok(found);
+      return found;
+    });
+    assert.deepEqual([entry.path, entry.status], ['/api/v1/fails/not-found', 404]);
+    assert.doesNotMatch(JSON.stringify(entry), /secret/);
+  });
+
   it('refuses writes to repositories that are not in state NORMAL', async () => {
     const { account } = await buildUser(api.dataSource);
     const { name } = await buildRepository(api.dataSource, { namespace: account, state: 'READ_ONLY' });
@@ -310,10 +332,22 @@ describe('the API router', () => {
     }
   });
 
-  it('keeps sensitive calls for fresh sessions', async () => {
-    const { account } = await buildUser(api.dataSource);
-    const answer = await api.call('POST', '/sensitive', { token: await api.tokenOf(account) });
-    assert.deepEqual([answer.status, answer.body.error_type], [403, 'insufficient_scope']);
+  it('keeps sensitive calls for sessions that typed a password lately', async () => {
+    const { account } = await buildUser(api.dataSource, { password: 'correct-horse' });
+    const bearer = await api.call('POST', '/sensitive', { token: await api.tokenOf(account) });
+    assert.deepEqual([bearer.status, bearer.body.error_type], [403, 'insufficient_scope']);
+    const browser = api.browser();
+    await browser.signIn(account.name, 'correct-horse');
+    assert.equal((await browser.call('POST', '/sensitive')).status, 200);
+    aheadMs = 11 * 60_000;
+    try {
+      const stale = await browser.call('POST', '/sensitive');
+      assert.deepEqual([stale.status, stale.body.error_type], [401, 'fresh_login_required']);
+      await browser.call('POST', '/signin/verify', { json: { password: 'correct-horse' } });
+      assert.equal((await browser.call('POST', '/sensitive')).status, 200);
+    } finally {
+      aheadMs = 0;
+    }
   });
 });
 

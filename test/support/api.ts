@@ -23,7 +23,7 @@ import { silentLogger } from '../../telemetry/logger';
 import { testPasswords } from './auth-deps';
 import { sharedDatabase, TEST_SECRET_KEY } from './database';
 
-export interface ApiAnswer {
+interface ApiAnswer {
   status: number;
   headers: Headers;
   /** Parsed where it is JSON, else the text. Tests know the shape they ask for. */
@@ -110,7 +110,7 @@ export async function startApi({
 }
 
 /** A configuration that loads, with everything at its default. */
-export function testConfig(values: Partial<Record<keyof Config, unknown>> = {}): Config {
+function testConfig(values: Partial<Record<keyof Config, unknown>> = {}): Config {
   return parseConfig({
     SERVER_HOSTNAME: 'registry.test',
     DATABASE_URL: 'mysql://nobody@127.0.0.1/nothing',
@@ -125,7 +125,7 @@ function localStorage(path: string) {
 }
 
 /** Keeps the cookie and repeats the CSRF token, as the console does. */
-export class TestBrowser {
+class TestBrowser {
   cookie = '';
   csrfToken = '';
 
