@@ -4,7 +4,7 @@ const ROOMS = {
   workflows: ['model'],
   activities: ['commands', 'db', 'storage', 'auth', 'scanner', 'outbound', ...GROUND],
   workers: ['workflows', 'activities', 'commands', 'db', 'storage', 'auth', 'scanner', 'outbound', ...GROUND],
-  api: ['commands', 'db', 'auth', 'storage', 'outbound', ...GROUND],
+  api: ['commands', 'db', 'auth', 'storage', 'scanner', 'outbound', ...GROUND],
   registry: ['commands', 'db', 'auth', 'storage', 'outbound', ...GROUND],
   db: GROUND,
   serve: ['api', 'registry', 'commands', 'db', 'auth', 'storage', 'outbound', ...GROUND],

@@ -12,6 +12,7 @@ import { createPermissionRoutes } from './permissions/permissions.routes';
 import { createRepositoryRoutes } from './repositories/repositories.routes';
 import { createRobotRoutes } from './robots/robots.routes';
 import type { ApiRoute } from './route';
+import { createSecurityRoutes } from './security/security.routes';
 import { createCsrfRoutes } from './session/csrf.routes';
 import { createSessionRoutes } from './session/session.routes';
 import { createTagRoutes } from './tags/tags.routes';
@@ -33,6 +34,7 @@ export function createApiRoutes(deps: ApiDeps): ApiRoute[] {
     ...createPermissionRoutes(deps),
     ...createTagRoutes(deps),
     ...createManifestRoutes(deps),
+    ...createSecurityRoutes(deps),
     ...createBuildRoutes(deps),
     ...createTriggerRoutes(deps),
     ...createWebhookRoutes(deps),

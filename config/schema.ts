@@ -111,7 +111,8 @@ export const configSchema = z.object({
 
   /** Folder with advisory data in the layout of the scanning specification, 4.3. */
   ADVISORIES_PATH: z.string().optional(),
-  ADVISORIES_REFRESH_INTERVAL: duration.default('1h'),
+  /** How often the folder is looked at for reports of images scanned before; a scan looks itself. Cheap when nothing changed. */
+  ADVISORIES_REFRESH_INTERVAL: duration.default('30s'),
   SECURITY_SCANNER_MAX_LAYER_SIZE_BYTES: z.coerce
     .number()
     .int()

@@ -1,3 +1,5 @@
+import type { Severity } from './severities';
+
 /** How the outside world reaches this installation. */
 export interface PublicAddress {
   scheme: 'http' | 'https';
@@ -36,4 +38,35 @@ export function repoPushPayload(
   updatedTags: string[],
 ): RepositoryPayload & { updated_tags: string[] } {
   return { ...repositoryPayload(address, repository), updated_tags: updatedTags };
+}
+
+/** What receivers learn of one finding (notifications spec 2.3). */
+export interface VulnerabilityFacts {
+  id: string;
+  description: string;
+  /** One address; empty when the source names none. */
+  link: string;
+  priority: Severity;
+  has_fix: boolean;
+}
+
+const MOST_TAGS = 100;
+const LONGEST_DESCRIPTION = 2000;
+
+/** Body of `vulnerability_found` at the first index of a manifest; without a tag `tags` holds its digest. */
+export function vulnerabilityFoundPayload(
+  address: PublicAddress,
+  repository: { namespace: string; name: string },
+  manifest: { digest: string; tags: readonly string[] },
+  vulnerability: VulnerabilityFacts,
+) {
+  return {
+    ...repositoryPayload(address, repository),
+    tags: manifest.tags.length > 0 ? manifest.tags.slice(0, MOST_TAGS) : [manifest.digest],
+    vulnerability: {
+      ...vulnerability,
+      description: vulnerability.description.slice(0, LONGEST_DESCRIPTION),
+    },
+    vulnerable_index_report_created: 'true',
+  };
 }

@@ -30,3 +30,10 @@ export function isImageConfigType(mediaType: string | null): boolean {
 export function isForeignLayerType(mediaType: string): boolean {
   return /\.foreign\.diff\.tar|\.nondistributable\./.test(mediaType);
 }
+
+/** Layers that are archives of a file system; those of artifacts hold anything. */
+export function isImageLayerType(mediaType: string): boolean {
+  return /^application\/vnd\.(oci\.image\.layer\.v1|docker\.image\.rootfs\.diff)\.tar([.+](gzip|zstd))?$/.test(
+    mediaType,
+  );
+}

@@ -10,6 +10,8 @@ import { createDeliverActivities } from '../activities/deliver/activities';
 import { createMailer } from '../activities/deliver/mailer';
 import { createOrphanActivities } from '../activities/maintain/orphans';
 import { createPurgeActivities } from '../activities/maintain/purge';
+import { createScanActivities } from '../activities/scan/activities';
+import { AdvisoryRefresher } from '../activities/scan/advisory-refresher';
 import type { BuildDeps } from '../commands/builds/build-deps';
 import type { Config } from '../config/schema';
 import { createAddressPolicy } from '../outbound/address-policy';
@@ -48,7 +50,14 @@ const HOSTS: Record<HostedQueue, (context: WorkerContext) => Hosted[]> = {
 
   build: () => [],
 
-  scan: () => [],
+  scan: (context) => [
+    {
+      taskQueue: QUEUES.scan,
+      activities: scanActivities(context),
+      maxConcurrentActivityTaskExecutions: 4,
+      maxHeartbeatThrottleInterval: '5s',
+    },
+  ],
 
   deliver: (context) => [
     {
@@ -107,6 +116,13 @@ function workflowCode(): Pick<WorkerOptions, 'workflowBundle' | 'workflowsPath'>
 function buildDeps({ config, dataSource }: WorkerContext): BuildDeps {
   const address = { scheme: config.PREFERRED_URL_SCHEME, host: config.SERVER_HOSTNAME };
   return { dataSource, now: Date.now, config, address };
+}
+
+function scanActivities(context: WorkerContext) {
+  const { config, dataSource, storage, logger } = context;
+  const folder = config.ADVISORIES_PATH;
+  const refresher = new AdvisoryRefresher({ dataSource, now: Date.now, folder, logger });
+  return createScanActivities({ ...buildDeps(context), config, storage }, refresher);
 }
 
 function deliverActivities({ config, dataSource }: WorkerContext) {

@@ -2,9 +2,10 @@ import type { Client, ScheduleOptions } from '@temporalio/client';
 import { ScheduleAlreadyRunning, ScheduleOverlapPolicy } from '@temporalio/client';
 
 import type { Config } from '../config/schema';
+import { parseDurationMs } from '../model/durations';
 import { QUEUES } from '../workflows/shared/queues';
 
-export type ScheduleConfig = Pick<Config, 'WORKFLOW_TIMINGS'>;
+export type ScheduleConfig = Pick<Config, 'WORKFLOW_TIMINGS' | 'ADVISORIES_REFRESH_INTERVAL'>;
 
 interface Recurring {
   /** Also the id of the workflows that it starts, with the time of the start behind it. */
@@ -15,12 +16,14 @@ interface Recurring {
   summary: string;
   /** A run that hangs longer must not keep the next ones away. */
   timeoutMs: number;
+  /** Run when a worker starts, too. */
+  atStart?: boolean;
 }
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 
-function recurring({ WORKFLOW_TIMINGS: timings }: ScheduleConfig): Recurring[] {
+function recurring({ WORKFLOW_TIMINGS: timings, ADVISORIES_REFRESH_INTERVAL }: ScheduleConfig): Recurring[] {
   return [
     {
       id: 'reap-orphans',
@@ -35,6 +38,14 @@ function recurring({ WORKFLOW_TIMINGS: timings }: ScheduleConfig): Recurring[] {
       everyMs: timings.purgeExpiredEveryMs ?? HOUR_MS,
       summary: 'deletes events that were relayed a day ago, and forgotten uploads',
       timeoutMs: HOUR_MS,
+    },
+    {
+      id: 'update-advisories',
+      workflow: 'updateAdvisories',
+      everyMs: timings.updateAdvisoriesEveryMs ?? parseDurationMs(ADVISORIES_REFRESH_INTERVAL) ?? 30_000,
+      summary: 'takes in what changed in the advisory folder',
+      timeoutMs: 2 * HOUR_MS,
+      atStart: true,
     },
   ];
 }
@@ -52,6 +63,7 @@ export async function reconcileSchedules(client: Client, config: ScheduleConfig)
         .getHandle(options.scheduleId)
         .update((previous) => ({ ...previous, spec, action, policies }));
     }
+    if (entry.atStart) await client.schedule.getHandle(options.scheduleId).trigger();
   }
 }
 

@@ -20,8 +20,9 @@ export class ScanLayer {
   @Id() id: number;
   @Text(140) layerDigest: string;
   @Text(64) indexerState: string;
-  /** Null while somebody works on it. */
-  @Json({ nullable: true }) result: unknown;
+  /** Where storage keeps what the layer holds; null until it was read. */
+  @Text(255, { nullable: true }) resultKey: string | null;
+  /** Why its bytes, although those that were pushed, cannot be read; reading them again would say the same. */
   @LongText({ nullable: true }) error: string | null;
   @Text(64, { nullable: true }) leaseOwner: string | null;
   @Big({ nullable: true }) leaseUntilMs: number | null;
@@ -55,6 +56,8 @@ export class AdvisorySource {
   @Uuid() operation: string;
   @Int() advisoryCount: number;
   @Json() warnings: string[];
+  /** Why the newest content was not taken; the data of before is still served. */
+  @LongText({ nullable: true }) lastError: string | null;
   @Big() updatedAtMs: number;
 }
 

@@ -7,7 +7,7 @@ const TABLES = [
     id bigint unsigned NOT NULL AUTO_INCREMENT,
     layer_digest varchar(140) NOT NULL,
     indexer_state varchar(64) NOT NULL,
-    result mediumtext NULL,
+    result_key varchar(255) NULL,
     error mediumtext NULL,
     lease_owner varchar(64) NULL,
     lease_until_ms bigint NULL,
@@ -36,6 +36,7 @@ const TABLES = [
     operation char(36) NOT NULL,
     advisory_count int NOT NULL,
     warnings mediumtext NOT NULL,
+    last_error mediumtext NULL,
     updated_at_ms bigint NOT NULL,
     PRIMARY KEY (id),
     UNIQUE INDEX advisory_source_name (name)

@@ -7,6 +7,10 @@ import { eventually } from '../support/eventually';
 import type { OwnTemporal } from '../support/temporal';
 import { ownTemporal } from '../support/temporal';
 
+const CONFIG = { ADVISORIES_REFRESH_INTERVAL: '30s' };
+
+const CONFIG = { ADVISORIES_REFRESH_INTERVAL: '1h' };
+
 // On a server of its own: schedules have fixed names and would start workflows among other tests.
 describe('reconcileSchedules', function () {
   this.timeout(60_000);
@@ -25,10 +29,10 @@ describe('reconcileSchedules', function () {
   }
 
   it('creates what is missing and changes what differs', async () => {
-    await reconcileSchedules(client, { WORKFLOW_TIMINGS: {} });
+    await reconcileSchedules(client, { ...CONFIG, WORKFLOW_TIMINGS: {} });
     assert.equal(await everyMs('reap-orphans'), 30_000);
     assert.equal(await everyMs('purge-expired'), 3_600_000);
-    await reconcileSchedules(client, { WORKFLOW_TIMINGS: { purgeExpiredEveryMs: 60_000 } });
+    await reconcileSchedules(client, { ...CONFIG, WORKFLOW_TIMINGS: { purgeExpiredEveryMs: 60_000 } });
     assert.equal(await everyMs('purge-expired'), 60_000);
     const { action, policies } = await client.schedule.getHandle('maintenance:reap-orphans').describe();
     assert.equal(action.workflowType, 'reapOrphans');
@@ -36,15 +40,15 @@ describe('reconcileSchedules', function () {
   });
 
   it('keeps a schedule paused that an operator paused', async () => {
-    await reconcileSchedules(client, { WORKFLOW_TIMINGS: {} });
+    await reconcileSchedules(client, { ...CONFIG, WORKFLOW_TIMINGS: {} });
     const handle = client.schedule.getHandle('maintenance:purge-expired');
     await handle.pause('while we look at it');
-    await reconcileSchedules(client, { WORKFLOW_TIMINGS: {} });
+    await reconcileSchedules(client, { ...CONFIG, WORKFLOW_TIMINGS: {} });
     assert.equal((await handle.describe()).state.paused, true);
   });
 
   it('starts workflows whose ids say what they are', async () => {
-    await reconcileSchedules(client, { WORKFLOW_TIMINGS: { reapOrphansEveryMs: 1000 } });
+    await reconcileSchedules(client, { ...CONFIG, WORKFLOW_TIMINGS: { reapOrphansEveryMs: 1000 } });
     await eventually(async () => {
       const { info } = await client.schedule.getHandle('maintenance:reap-orphans').describe();
       const [started] = info.recentActions;
