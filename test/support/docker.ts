@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { createReadStream, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 
 import Docker from 'dockerode';
 import { pack } from 'tar-stream';
@@ -110,7 +111,7 @@ export function importSmallImage(reference: string): Promise<void> {
   const tar = pack();
   tar.entry({ name: 'unique' }, randomBytes(1024 * 1024));
   tar.finalize();
-  return importImage(tar, reference);
+  return importImage(Readable.from(tar), reference);
 }
 
 async function importImage(tar: NodeJS.ReadableStream, reference: string): Promise<void> {
