@@ -27,6 +27,8 @@ export interface Orphan {
 export interface OrphanDeps extends BuildDeps {
   client: Client;
   indexerState: () => string;
+  /** How long a build queue may take to answer; 2 s by default. */
+  queryMs?: number;
 }
 
 export interface OrphanActivities {
@@ -38,6 +40,7 @@ export interface OrphanActivities {
 
 /** Time in which a row and its workflow may not know of each other yet. */
 const GRACE_MS = 15_000;
+const QUERY_MS = 2000;
 const LIMIT = 500;
 const AT_ONCE = 8;
 
@@ -49,7 +52,7 @@ export function createOrphanActivities(deps: OrphanDeps): OrphanActivities {
       const deliveries = await findPendingDeliveries(deps.dataSource, beforeMs, LIMIT);
       const scans = await findQueuedScans(deps.dataSource, LIMIT);
       return [
-        ...(await inspect(builds, (build) => inspectBuild(deps, build))),
+        ...(await findLostBuilds(deps, builds)),
         ...(await inspect(deliveries, (uuid) => inspectDelivery(deps, uuid))),
         ...(await inspect(scans, (scan) => inspectScan(deps, scan))),
       ];
@@ -73,29 +76,63 @@ export function createOrphanActivities(deps: OrphanDeps): OrphanActivities {
   };
 }
 
-/** Looks at a few at a time and keeps the orphans. */
-async function inspect<T>(items: T[], look: (item: T) => Promise<Orphan | undefined>): Promise<Orphan[]> {
-  const orphans: Orphan[] = [];
+/** Looks at a few at a time and keeps what was found. */
+async function inspect<T, R>(items: T[], look: (item: T) => Promise<R | undefined>): Promise<R[]> {
+  const results: R[] = [];
   for (let start = 0; start < items.length; start += AT_ONCE) {
     const found = await Promise.all(items.slice(start, start + AT_ONCE).map(look));
-    orphans.push(...found.filter((orphan) => orphan !== undefined));
+    results.push(...found.filter((result) => result !== undefined));
   }
-  return orphans;
+  return results;
 }
 
 /**
- * Asked in the order in which a build moves (outbox, queue, workflow of its own), so that one which moves on meanwhile
- * is met at its next place.
+ * Asked in the order in which a build moves (outbox, queue, workflow of its own), all of them at each place before the
+ * next: one that moves on meanwhile is met where it went.
  */
-async function inspectBuild(deps: OrphanDeps, build: OpenBuild): Promise<Orphan | undefined> {
-  const { uuid: id, phase, namespace } = build;
-  if (await isBuildOnItsWay(deps.dataSource, id)) return undefined;
-  const queue = await stateOf(deps.client, `build-queue:${namespace}`);
-  const workflow = await stateOf(deps.client, `build:${id}`);
+async function findLostBuilds(deps: OrphanDeps, open: OpenBuild[]): Promise<Orphan[]> {
+  const told: OpenBuild[] = [];
+  for (const build of open) if (!(await isBuildOnItsWay(deps.dataSource, build.uuid))) told.push(build);
+  const waiting = told.filter((build) => build.phase === 'waiting');
+  const namespaces = [...new Set(waiting.map((build) => build.namespace))];
+  const queues = await inspect(namespaces, (namespace) => askQueue(deps, namespace));
+  const held = new Map(queues.map(({ namespace, holds }) => [namespace, holds]));
+  return inspect(told, (build) =>
+    inspectBuild(deps, build, held.get(build.namespace)?.(build.uuid) ?? false),
+  );
+}
+
+async function inspectBuild(
+  { client }: OrphanDeps,
+  { uuid: id, phase, namespace }: OpenBuild,
+  isHeld: boolean,
+): Promise<Orphan | undefined> {
+  const workflow = await stateOf(client, `build:${id}`);
   if (isAlive(workflow)) return undefined;
+  if (workflow !== undefined || phase !== 'waiting') {
+    return { kind: 'build', id, namespace, reason: describeEnd('build', workflow) };
+  }
   // A build that waits has no workflow of its own yet.
-  if (workflow === undefined && phase === 'waiting' && isAlive(queue)) return undefined;
-  return { kind: 'build', id, namespace, reason: describeEnd('build', workflow) };
+  if (isHeld) return undefined;
+  return { kind: 'build', id, namespace, reason: 'the queue that held this build has ended without it' };
+}
+
+interface QueueAnswer {
+  namespace: string;
+  holds: (buildId: string) => boolean;
+}
+
+/** A queue that began after another was terminated does not hold the builds of that one. */
+async function askQueue({ client, queryMs = QUERY_MS }: OrphanDeps, namespace: string): Promise<QueueAnswer> {
+  const handle = client.workflow.getHandle(`build-queue:${namespace}`);
+  if (!isAlive(await stateOf(client, handle.workflowId))) return { namespace, holds: () => false };
+  try {
+    const held = await client.withDeadline(Date.now() + queryMs, () => handle.query<string[]>('heldBuilds'));
+    return { namespace, holds: (buildId) => held.includes(buildId) };
+  } catch {
+    // It cannot answer now; whether it holds a build is seen another time.
+    return { namespace, holds: () => true };
+  }
 }
 
 async function inspectDelivery(deps: OrphanDeps, id: string): Promise<Orphan | undefined> {

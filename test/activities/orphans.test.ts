@@ -17,7 +17,7 @@ import type { BuildPhase } from '../../model/phases';
 import { insertBuild } from '../support/builds';
 import { freshDatabase } from '../support/database';
 import { deliveryEvent } from '../support/outbox';
-import { temporal } from '../support/temporal';
+import { queueName, runWithWorker, temporal } from '../support/temporal';
 
 const LONG_AGO_MS = 60_000;
 
@@ -51,6 +51,7 @@ describe('orphans', function () {
         SUCCESSIVE_TRIGGER_INTERNAL_ERROR_DISABLE_THRESHOLD: 5,
       },
       indexerState: () => 'state',
+      queryMs: 300,
     });
   });
 
@@ -120,6 +121,35 @@ describe('orphans', function () {
     await open(`build-queue:${waiting.namespace}`);
     const done = await aBuild('complete');
     for (const { uuid } of [running, waiting, done]) assert.equal(await orphan(uuid), undefined);
+  });
+
+  it('are waiting builds of which a newer queue of the namespace knows nothing', async () => {
+    const lost = await aBuild('waiting');
+    const held = await insertBuild(dataSource, {
+      phase: 'waiting',
+      createdAtMs: 1,
+      repositoryId: lost.repositoryId,
+    });
+    const taskQueue = queueName('queue');
+    await runWithWorker({ taskQueue }, async () => {
+      const queued = { repository: 'acme/app', triggerKind: 'custom-git', displayName: 'x' };
+      const blocker = { ...queued, buildId: randomUUID() };
+      await client.workflow.start('buildQueue', {
+        taskQueue,
+        workflowId: `build-queue:${lost.namespace}`,
+        args: [
+          {
+            namespace: lost.namespace,
+            limit: 1,
+            running: [blocker],
+            waiting: [{ ...queued, buildId: held.uuid }],
+          },
+        ],
+      });
+      left.push(`build-queue:${lost.namespace}`);
+      assert.equal((await orphan(lost.uuid))?.reason, 'the queue that held this build has ended without it');
+      assert.equal(await orphan(held.uuid), undefined);
+    });
   });
 
   it('are not builds that are new or that the relay has not told Temporal of', async () => {

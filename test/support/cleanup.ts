@@ -8,6 +8,15 @@ export function atEndOfRun(task: Task): void {
 }
 
 export async function runEndTasks(): Promise<void> {
-  for (const task of tasks.reverse()) await task();
+  const failures: unknown[] = [];
+  for (const task of tasks.reverse()) {
+    try {
+      await task();
+    } catch (error) {
+      // The others must still stop what they started, or the run would never end.
+      failures.push(error);
+    }
+  }
   tasks.length = 0;
+  if (failures.length > 0) throw failures[0];
 }

@@ -108,13 +108,22 @@ export async function runWithWorker<T>(
     shutdownForceTime: '5s',
     ...options,
   } as const;
-  const workers = [
-    await Worker.create({ ...base, taskQueue, activities, workflowBundle: await workflowBundle() }),
-  ];
-  for (const [queue, hosted] of Object.entries(queues)) {
-    workers.push(await Worker.create({ ...base, taskQueue: queue, activities: hosted }));
+  const others: Worker[] = [];
+  const main = await Worker.create({
+    ...base,
+    taskQueue,
+    activities,
+    workflowBundle: await workflowBundle(),
+  });
+  try {
+    for (const [queue, hosted] of Object.entries(queues)) {
+      others.push(await Worker.create({ ...base, taskQueue: queue, activities: hosted }));
+    }
+  } catch (error) {
+    // A worker lets go of the connection only by running to its end.
+    for (const worker of [main, ...others]) await worker.runUntil(Promise.resolve());
+    throw error;
   }
-  const [main, ...others] = workers as [Worker, ...Worker[]];
   const running = others.map((worker) => worker.run());
   try {
     return await main.runUntil(() => use({ ...server, taskQueue }));
