@@ -96,7 +96,7 @@ export function createOutboxDeliveries(deps: OutboxDeliveryDeps): DeliverRow {
     client.withDeadline(Date.now() + deadlineMs, () => handlers[row.kind](row.payload as never, row.eventId));
 }
 
-export function buildQueueId(namespace: string): string {
+function buildQueueId(namespace: string): string {
   return `build-queue:${namespace}`;
 }
 

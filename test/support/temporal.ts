@@ -12,7 +12,7 @@ import { eventually } from './eventually';
 import type { RunningProcess } from './processes';
 import { freePort, startProcess } from './processes';
 
-export const TEST_NAMESPACE = 'default';
+const TEST_NAMESPACE = 'default';
 
 export interface TestTemporal {
   /** `127.0.0.1:<port>`; stays the same over stop and start. */

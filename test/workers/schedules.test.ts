@@ -9,8 +9,6 @@ import { ownTemporal } from '../support/temporal';
 
 const CONFIG = { ADVISORIES_REFRESH_INTERVAL: '30s' };
 
-const CONFIG = { ADVISORIES_REFRESH_INTERVAL: '1h' };
-
 // On a server of its own: schedules have fixed names and would start workflows among other tests.
 describe('reconcileSchedules', function () {
   this.timeout(60_000);
