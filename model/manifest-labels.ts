@@ -17,9 +17,10 @@ export function labelsOfConfig(configText: string): Labels {
   }
   const labels = (json as { config?: { Labels?: unknown } | null } | null)?.config?.Labels;
   if (typeof labels !== 'object' || labels === null) return {};
+  const entries = Object.entries(labels) as [string, unknown][];
   return Object.fromEntries(
-    Object.entries(labels).filter(([, value]) => typeof value === 'string'),
-  ) as Labels;
+    entries.filter((entry): entry is [string, string] => typeof entry[1] === 'string'),
+  );
 }
 
 /** Annotations win over the labels of the config (registry spec 11). */

@@ -78,8 +78,9 @@ export function parseManifest(contentType: string, text: string): ManifestVerdic
   const format = manifestFormat(stated);
   if (!format) return { ok: false, unsupported: true, problem: 'manifest schema version not supported' };
   const type = MANIFEST_TYPES[format];
-  if (typeof json.mediaType === 'string' && json.mediaType !== type)
+  if (typeof json.mediaType === 'string' && json.mediaType !== type) {
     return refused(`mediaType "${json.mediaType}" differs from the content type "${type}"`);
+  }
   return format === 'dockerList' || format === 'ociIndex' ? readIndex(format, json) : readImage(format, json);
 }
 

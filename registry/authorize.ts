@@ -7,7 +7,6 @@ import { unauthorized } from './challenge';
 import { RegistryError } from './errors';
 import type { Exchange, ProvenExchange, ReadExchange, Registry, RepositoryExchange } from './exchange';
 import { repositoryOfName } from './repository-name';
-import type { Route } from './routes';
 import type { ProvenToken } from './token/registry-tokens';
 import type { Action } from './token/scopes';
 import { allows } from './token/scopes';
@@ -22,25 +21,20 @@ const CHALLENGE_ACTIONS: Record<Action, string> = {
 
 export const authorize = { token: authorizeToken, scope: authorizeScope, read: authorizeRead };
 
-/** Gives a refusal by an act the challenge that every 401 must carry. */
+/** Gives a refusal by an act the challenge that every 401 must carry; `action` is what the route needs. */
 export function challenged(
   { route: { name } }: Exchange,
   { deps }: Registry,
-  route: Route,
+  action: Action,
   error: unknown,
 ): unknown {
-  if (!(error instanceof ActError) || (error.reason !== 'unauthorized' && error.reason !== 'forbidden'))
-    return error;
-  if (error.field === 'build') return error;
-  const action = route.access === 'scope' ? (route.challenge ?? route.action) : 'pull';
-  return unauthorized(
-    deps.config,
-    {
-      ...(name !== '' && { scope: { name, actions: CHALLENGE_ACTIONS[action] } }),
-      error: error.field === 'token' ? 'invalid_token' : 'insufficient_scope',
-    },
-    error.message,
-  );
+  if (!(error instanceof ActError) || error.field === 'build') return error;
+  if (error.reason !== 'unauthorized' && error.reason !== 'forbidden') return error;
+  const challenge: Challenge = {
+    ...(name !== '' && { scope: { name, actions: CHALLENGE_ACTIONS[action] } }),
+    error: error.field === 'token' ? 'invalid_token' : 'insufficient_scope',
+  };
+  return unauthorized(deps.config, challenge, error.message);
 }
 
 /** Any token of ours; 401 with a challenge otherwise, as clients ask for a token only then (registry spec 3). */
@@ -102,12 +96,13 @@ async function requireToken(
   const jwt = /^bearer\s+(\S+)\s*$/i.exec(header)?.[1];
   if (jwt === undefined) throw unauthorized(deps.config, challenge);
   const token = await tokens.verify(jwt);
-  if (!token)
+  if (!token) {
     throw unauthorized(
       deps.config,
       { ...challenge, error: 'invalid_token' },
       'the token is invalid or has expired',
     );
+  }
   return token;
 }
 

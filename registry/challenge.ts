@@ -9,7 +9,7 @@ export interface Challenge {
 }
 
 /** The one Bearer challenge of a 401 (registry spec 3). */
-export function challengeHeader(config: RegistryDeps['config'], { scope, error }: Challenge): string {
+function challengeHeader(config: RegistryDeps['config'], { scope, error }: Challenge): string {
   const { SERVER_HOSTNAME: host, PREFERRED_URL_SCHEME: scheme } = config;
   const parts = [`realm="${scheme}://${host}/v2/auth"`, `service="${host}"`];
   if (scope) parts.push(`scope="repository:${scope.name}:${scope.actions}"`);

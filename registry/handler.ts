@@ -18,7 +18,7 @@ import { findRoute, methodsOf } from './routes';
 import { RegistryTokens } from './token/registry-tokens';
 import { UploadSessions } from './uploads/upload-sessions';
 
-export interface HandlerOptions {
+interface HandlerOptions {
   /** Set for requests of the server's event `checkContinue`: the client waits with its body until we want it. */
   awaitsContinue?: boolean;
 }
@@ -88,18 +88,20 @@ async function dispatch(registry: Registry, { req, res, url, acceptBody }: Incom
   const routePath = parseRoutePath(mark < 0 ? url : url.slice(0, mark));
   if (!routePath) throw new RegistryError('UNSUPPORTED', {}, { status: 404, message: 'no such address' });
   const route = findRoute(req.method ?? '', routePath.resource);
-  if (!route)
+  if (!route) {
     throw new RegistryError(
       'UNSUPPORTED',
       {},
       { headers: { Allow: methodsOf(routePath.resource).join(', ') } },
     );
+  }
   const query = new URLSearchParams(mark < 0 ? '' : url.slice(mark + 1));
   const exchange = { req, res, query, route: routePath, acceptBody };
   try {
     await run(registry, route, exchange);
   } catch (error) {
-    throw challenged(exchange, registry, route, error);
+    const action = route.access === 'scope' ? (route.challenge ?? route.action) : 'pull';
+    throw challenged(exchange, registry, action, error);
   }
 }
 

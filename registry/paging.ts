@@ -13,8 +13,9 @@ const LARGEST_SIZE = 1000;
 
 export function parsePage(query: URLSearchParams): Page {
   const n = query.get('n');
-  if (n !== null && !/^\d{1,9}$/.test(n))
+  if (n !== null && !/^\d{1,9}$/.test(n)) {
     throw new RegistryError('INVALID_REQUEST', { n }, { message: `n is "${n}", not a number` });
+  }
   const size = n === null ? DEFAULT_SIZE : Math.min(Number(n), LARGEST_SIZE);
   return { size, last: query.get('last') ?? '' };
 }

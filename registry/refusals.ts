@@ -33,20 +33,23 @@ const CODES: Record<
 export function asRegistryError(error: unknown): RegistryError | undefined {
   if (error instanceof RegistryError) return error;
   if (error instanceof ActError) return fromAct(error);
-  if (error instanceof UploadMissingError)
+  if (error instanceof UploadMissingError) {
     return new RegistryError('BLOB_UPLOAD_UNKNOWN', {}, { cause: error });
-  if (error instanceof UploadLimitError)
+  }
+  if (error instanceof UploadLimitError) {
     return new RegistryError(
       'BLOB_UPLOAD_INVALID',
       { limit: error.limitBytes },
       { status: 413, message: `blob is larger than the ${error.limitBytes} bytes that are allowed` },
     );
-  if (error instanceof StorageFullError)
+  }
+  if (error instanceof StorageFullError) {
     return new RegistryError(
       'BLOB_UPLOAD_INVALID',
       {},
       { status: 507, message: 'the storage of this registry is full', headers: { 'Retry-After': '60' } },
     );
+  }
   return undefined;
 }
 

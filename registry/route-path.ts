@@ -31,8 +31,9 @@ function repositoryRoute(parts: string[]): RoutePath | undefined {
     const name = parts.slice(0, parts.length - taken).join('/');
     return name === '' ? undefined : { resource, name, reference };
   };
-  if (keyword === 'uploads' && before === 'blobs')
+  if (keyword === 'uploads' && before === 'blobs') {
     return last === '' ? route('uploads', '', 3) : route('upload', last, 3);
+  }
   if (keyword === 'blobs') return last === 'uploads' ? route('uploads', '', 2) : route('blob', last, 2);
   if (keyword === 'manifests') return route('manifest', last, 2);
   if (keyword === 'referrers') return route('referrers', last, 2);

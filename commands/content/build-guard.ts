@@ -13,8 +13,9 @@ export async function holdBuild(act: Act, identity: Identity): Promise<void> {
   const buildUuid = buildBehind(identity);
   if (buildUuid === null) return;
   const phase = await lockBuildPhase(act.manager, buildUuid);
-  if (phase === undefined || isFinalPhase(phase))
+  if (phase === undefined || isFinalPhase(phase)) {
     throw new ActError('forbidden', `build "${buildUuid}" is over (${phase ?? 'deleted'})`, 'build');
+  }
 }
 
 /** Remembers on the build what it pushed. */

@@ -21,15 +21,17 @@ export function deleteManifest(
   return runAct(deps, pusher.actor, async (act) => {
     const repository = await openForWrite(act, deps, pusher, { path, lock: 'update' });
     const manifest = await findManifest(act.manager, repository.id, digest);
-    if (!manifest || manifest.deletedAtMs !== null)
+    if (!manifest || manifest.deletedAtMs !== null) {
       throw new ActError('not-found', `there is no manifest "${digest}" in this repository`, 'manifest');
+    }
     const parent = await findParentDigest(act.manager, manifest.id);
-    if (parent !== undefined)
+    if (parent !== undefined) {
       throw new ActError(
         'conflict',
         `the index "${parent}" names this manifest: delete that first`,
         'manifest',
       );
+    }
     for (const tag of await lockTagsOfManifest(act.manager, manifest.id)) {
       if (tag.immutable) throw immutableTag(tag.name);
       await endTag(act, tag);
@@ -53,8 +55,9 @@ export function deleteBlobLink(
     const options = { nowMs: act.nowMs, mode: 'update' as const };
     const link = await lockReadableLink(act.manager, repository.id, digest, options);
     if (!link) throw new ActError('not-found', `there is no blob "${digest}" in this repository`, 'blob');
-    if (await isBlobInUse(act.manager, repository.id, link.blobId))
+    if (await isBlobInUse(act.manager, repository.id, link.blobId)) {
       throw new ActError('conflict', `a manifest of this repository names blob "${digest}"`, 'blob');
+    }
     await act.manager.delete(RepositoryBlob, { id: link.linkId });
   });
 }

@@ -38,14 +38,16 @@ function match<T extends LinkedBlob | ManifestHead>(
   const byDigest = new Map(found.map((row) => [row.digest, row]));
   return named.map(({ digest, size }) => {
     const row = byDigest.get(digest);
-    if (!row)
+    if (!row) {
       throw new ActError('invalid', `${noun} "${digest}" is not in this repository: push it first`, 'blob');
-    if (row.sizeBytes !== size)
+    }
+    if (row.sizeBytes !== size) {
       throw new ActError(
         'invalid',
         `${noun} "${digest}" has ${row.sizeBytes} bytes, the manifest says ${size}`,
         'manifest',
       );
+    }
     return row;
   });
 }

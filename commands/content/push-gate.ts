@@ -46,8 +46,9 @@ export async function openForPush(
     return await openForWrite(act, deps, pusher, { path, lock });
   } catch (error) {
     // Who may create here is told "not found", or "forbidden" where the role comes with the repository.
-    if (!(error instanceof ActError) || (error.reason !== 'not-found' && error.reason !== 'forbidden'))
+    if (!(error instanceof ActError) || (error.reason !== 'not-found' && error.reason !== 'forbidden')) {
       throw error;
+    }
   }
   await ensureRepository(act, deps, pusher.identity, path);
   return opened(await requireRepository(act, deps, pusher.identity, path, { role: 'write', lock }));

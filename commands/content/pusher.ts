@@ -14,8 +14,9 @@ export interface Pusher extends Caller {
 /** Refuses a caller whose credentials were changed or switched off since its token was issued. */
 export async function recheckPusher(manager: EntityManager, { identity, proof }: Pusher): Promise<void> {
   if (proof === undefined) return;
-  if ((await credentialProof(manager, identity)) !== proof)
+  if ((await credentialProof(manager, identity)) !== proof) {
     throw new ActError('unauthorized', 'the credentials behind this token are no longer valid', 'token');
+  }
 }
 
 /** The keys of the usage log that tell who it was (registry spec 16). */

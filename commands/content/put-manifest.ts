@@ -1,6 +1,5 @@
 import { commonLabels, mergeLabels, tagLifetimeMs } from '../../model/manifest-labels';
 import type { Labels } from '../../model/manifest-labels';
-import type { ParsedManifest } from '../../model/manifests';
 import { repoPushPayload } from '../../model/event-payloads';
 import type { RepositoryPath } from '../../model/names';
 import { labelsOfManifests } from '../../db/stores/manifests';
@@ -11,23 +10,13 @@ import { holdBuild, recordBuiltManifest } from './build-guard';
 import type { Pusher } from './pusher';
 import { auditPusher } from './pusher';
 import type { ContentDeps } from './content-deps';
+import type { ManifestPush } from './manifest-push';
 import { checkReferences } from './manifest-references';
 import type { OpenRepository } from './push-gate';
 import { openForPush } from './push-gate';
 import { setTag } from './set-tag';
 import { storeManifest } from './store-manifest';
 import { subjectOf } from './tags';
-
-export interface ManifestPush {
-  /** In the algorithm of the client's reference; of the body, as the caller has checked. */
-  digest: string;
-  /** Tags to point at it; none for a push by digest alone. */
-  tags: string[];
-  body: Buffer;
-  manifest: ParsedManifest;
-  /** Labels of the image's config, read from storage before the transaction. */
-  configLabels: Labels;
-}
 
 /**
  * Stores a manifest with everything that hangs on it: links to its blobs and children, labels, tags, usage log, push

@@ -30,8 +30,9 @@ export async function setTag(act: Act, target: TagTarget): Promise<TagChange> {
   const isAlive = current !== null && isAliveAt(current, act.nowMs);
   const lifetimeEndMs = target.lifetimeMs === null ? null : act.nowMs + target.lifetimeMs;
   if (isAlive && current.manifestId === manifestId && current.digest === digest) {
-    if (lifetimeEndMs !== null && !current.immutable)
+    if (lifetimeEndMs !== null && !current.immutable) {
       await act.manager.update(Tag, { id: current.id }, { lifetimeEndMs });
+    }
     return { previousDigest: digest, changed: false };
   }
   if (isAlive && current.immutable) throw immutableTag(name);

@@ -7,7 +7,7 @@ import { storableLabels } from '../../model/manifest-labels';
 import type { Labels } from '../../model/manifest-labels';
 import type { Act } from '../act';
 import type { References } from './manifest-references';
-import type { ManifestPush } from './put-manifest';
+import type { ManifestPush } from './manifest-push';
 
 export interface StoredPush {
   repositoryId: number;

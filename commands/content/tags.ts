@@ -86,12 +86,13 @@ export function deleteTagAs(
   return runAct(deps, pusher.actor, async (act) => {
     const repository = await openForWrite(act, deps, pusher, { path, lock: 'update' });
     const current = await lockCurrentTag(act.manager, repository.id, tag);
-    if (!current || !isAliveAt(current, act.nowMs))
+    if (!current || !isAliveAt(current, act.nowMs)) {
       throw new ActError(
         'not-found',
         `repository "${path.namespace}/${path.name}" has no tag "${tag}"`,
         'tag',
       );
+    }
     if (current.immutable) throw immutableTag(tag);
     await endTag(act, current);
     const { digest } = current;

@@ -1,7 +1,7 @@
 import type { EntityManager } from 'typeorm';
 
-import type { BlobState } from '../entities/content';
-import { Blob, RepositoryBlob } from '../entities/content';
+import type { BlobState, RepositoryBlob } from '../entities/content';
+import { Blob } from '../entities/content';
 
 /** The row of a digest, locked until the transaction ends. */
 export async function lockBlob(manager: EntityManager, digest: string): Promise<Blob | null> {
@@ -54,12 +54,12 @@ export async function lockLinkedBlobs(
   digests: readonly string[],
 ): Promise<LinkedBlob[]> {
   if (digests.length === 0) return [];
-  const rows = (await manager.query(
+  const rows = await manager.query<LinkedBlob[]>(
     `SELECT b.id, b.digest, b.size_bytes AS sizeBytes, b.state
        FROM stored_blob b JOIN repository_blob l ON l.blob_id = b.id AND l.repository_id = ?
       WHERE b.digest IN (?) AND b.state <> 'deleting' ORDER BY b.id LOCK IN SHARE MODE`,
     [repositoryId, digests],
-  )) as LinkedBlob[];
+  );
   return rows;
 }
 
@@ -77,11 +77,11 @@ export async function isBlobInUse(
   repositoryId: number,
   blobId: number,
 ): Promise<boolean> {
-  const rows = (await manager.query(
+  const rows = await manager.query<unknown[]>(
     `SELECT 1 FROM manifest_blob mb JOIN manifest m ON m.id = mb.manifest_id
       WHERE mb.blob_id = ? AND mb.repository_id = ? AND m.deleted_at_ms IS NULL LIMIT 1`,
     [blobId, repositoryId],
-  )) as unknown[];
+  );
   return rows.length > 0;
 }
 
@@ -96,13 +96,13 @@ export async function repositoriesWithBlob(
   digest: string,
   limit: number,
 ): Promise<BlobHome[]> {
-  return (await manager.query(
+  return manager.query<BlobHome[]>(
     `SELECT n.name AS namespace, r.name AS name
        FROM stored_blob b JOIN repository_blob l ON l.blob_id = b.id
        JOIN repository r ON r.id = l.repository_id JOIN account n ON n.id = r.namespace_id
       WHERE b.digest = ? AND b.state <> 'deleting' ORDER BY l.id DESC LIMIT ${String(limit)}`,
     [digest],
-  )) as BlobHome[];
+  );
 }
 
 /** The link with its blob, both locked until the transaction ends; undefined when the blob cannot be read in this repository. */
@@ -112,7 +112,7 @@ export async function lockReadableLink(
   digest: string,
   { nowMs, mode }: { nowMs: number; mode: 'share' | 'update' },
 ): Promise<{ linkId: number; blobId: number } | undefined> {
-  const rows = (await manager.query(
+  const rows = await manager.query<{ linkId: number; blobId: number }[]>(
     `SELECT l.id AS linkId, b.id AS blobId
        FROM stored_blob b JOIN repository_blob l ON l.blob_id = b.id
       WHERE b.digest = ? AND b.state <> 'deleting' AND l.repository_id = ?
@@ -121,7 +121,7 @@ export async function lockReadableLink(
            WHERE mb.blob_id = b.id AND mb.repository_id = l.repository_id AND m.deleted_at_ms IS NULL))
       ${mode === 'update' ? 'FOR UPDATE' : 'LOCK IN SHARE MODE'}`,
     [digest, repositoryId, nowMs],
-  )) as { linkId: number; blobId: number }[];
+  );
   return rows[0];
 }
 

@@ -12,9 +12,9 @@ export async function storedCredential(
   manager: EntityManager,
   accountId: number,
 ): Promise<StoredCredential | undefined> {
-  const rows = (await manager.query(
+  const rows = await manager.query<StoredCredential[]>(
     `SELECT enabled, superuser, password_hash AS passwordHash, robot_token AS robotToken FROM account WHERE id = ?`,
     [accountId],
-  )) as StoredCredential[];
+  );
   return rows[0];
 }

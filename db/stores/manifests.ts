@@ -98,11 +98,11 @@ export async function findParentDigest(
   manager: EntityManager,
   manifestId: number,
 ): Promise<string | undefined> {
-  const rows = (await manager.query(
+  const rows = await manager.query<{ digest: string }[]>(
     `SELECT p.digest FROM manifest_child c JOIN manifest p ON p.id = c.parent_id
       WHERE c.child_id = ? AND p.deleted_at_ms IS NULL LIMIT 1`,
     [manifestId],
-  )) as { digest: string }[];
+  );
   return rows[0]?.digest;
 }
 

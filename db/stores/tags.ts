@@ -30,11 +30,11 @@ export async function isTagHistory(
   where: { repositoryId: number; name: string; manifestId: number },
   endedAfterMs: number,
 ): Promise<boolean> {
-  const rows = (await manager.query(
+  const rows = await manager.query<unknown[]>(
     `SELECT 1 FROM tag WHERE repository_id = ? AND name = ? AND manifest_id = ?
         AND (lifetime_end_ms IS NULL OR lifetime_end_ms > ?) LIMIT 1`,
     [where.repositoryId, where.name, where.manifestId, endedAfterMs],
-  )) as unknown[];
+  );
   return rows.length > 0;
 }
 

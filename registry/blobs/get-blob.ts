@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream/promises';
 
 import { keepBlob } from '../../commands/content/keep-blob';
@@ -20,25 +21,49 @@ const IDLE_LIMIT_MS = 60_000;
 
 /** `GET` and `HEAD …/blobs/<digest>`, whole or a range (registry spec 4.1, performance spec 4). */
 export async function getBlob(exchange: ReadExchange, registry: Registry): Promise<void> {
-  const { req, res, route, repositoryId, isPublic } = exchange;
+  const { req, res, route, repositoryId } = exchange;
   const digest = route.reference;
   if (!isDigest(digest)) throw new RegistryError('DIGEST_INVALID', { digest }, { message: 'not a digest' });
   const blob = await blobInRepository(registry.pool, repositoryId, digest, registry.deps.now());
-  const headers = {
+  if (!blob && digest !== EMPTY_LAYER.digest) throw new RegistryError('BLOB_UNKNOWN', { digest });
+  if (blob) await keepForPush(exchange, registry, blob);
+  const headers = headersOf(exchange, digest);
+  if (isNotModified(req, digest)) {
+    sendEmpty(res, 304, headers);
+    return;
+  }
+  const reply = replyOf(req.headers.range, blob?.sizeBytes ?? EMPTY_LAYER.bytes.length, headers);
+  if (req.method === 'HEAD') {
+    sendHead(res, reply.status, { ...reply.headers, 'Content-Length': lengthOf(reply.span) });
+    res.end();
+  } else if (blob) {
+    await sendBlob(exchange, registry, blob, reply);
+  } else {
+    sendSlice(res, EMPTY_LAYER.bytes, reply);
+  }
+}
+
+interface BlobReply {
+  span: Span;
+  status: 200 | 206;
+  headers: Record<string, string>;
+}
+
+/** Content that is addressed by its digest never changes: everybody may keep it. */
+function headersOf({ isPublic }: ReadExchange, digest: string): Record<string, string> {
+  return {
     'Docker-Content-Digest': digest,
     ETag: `"${digest}"`,
     'Cache-Control': `${isPublic ? 'public' : 'private'}, max-age=31536000, immutable`,
     'Accept-Ranges': 'bytes',
   };
-  if (!blob && digest !== EMPTY_LAYER.digest) throw new RegistryError('BLOB_UNKNOWN', { digest });
-  if (blob) await keepForPush(exchange, registry, blob);
-  if (isNotModified(req, digest)) {
-    sendEmpty(res, 304, headers);
-    return;
-  }
-  const sizeBytes = blob?.sizeBytes ?? EMPTY_LAYER.bytes.length;
-  const range = parseRange(req.headers.range, sizeBytes);
-  if (range === 'unsatisfiable')
+}
+
+function replyOf(header: string | undefined, sizeBytes: number, common: Record<string, string>): BlobReply {
+  const headers = { ...common, 'Content-Type': 'application/octet-stream' };
+  const range = parseRange(header, sizeBytes);
+  if (range === 'whole') return { span: { start: 0, end: sizeBytes - 1 }, status: 200, headers };
+  if (range === 'unsatisfiable') {
     throw new RegistryError(
       'INVALID_REQUEST',
       { size: sizeBytes },
@@ -48,47 +73,40 @@ export async function getBlob(exchange: ReadExchange, registry: Registry): Promi
         headers: { 'Content-Range': `bytes */${sizeBytes}` },
       },
     );
-  const span = range === 'whole' ? { start: 0, end: sizeBytes - 1 } : range;
-  const status = range === 'whole' ? 200 : 206;
-  const full = {
-    ...headers,
-    'Content-Type': 'application/octet-stream',
-    ...(range !== 'whole' && { 'Content-Range': `bytes ${span.start}-${span.end}/${sizeBytes}` }),
-  };
-  if (req.method === 'HEAD') {
-    sendHead(res, status, { ...full, 'Content-Length': span.end - span.start + 1 });
-    res.end();
-    return;
   }
-  if (!blob) sendBytes(res, status, EMPTY_LAYER.bytes.subarray(span.start, span.end + 1), full);
-  else await sendBlob(exchange, registry, { blob, span, status, headers: full });
+  const contentRange = `bytes ${range.start}-${range.end}/${sizeBytes}`;
+  return { span: range, status: 206, headers: { ...headers, 'Content-Range': contentRange } };
 }
 
-interface BlobReply {
-  blob: ReadableBlob;
-  span: Span;
-  status: number;
-  headers: Record<string, string>;
-}
-
-async function sendBlob({ res }: ReadExchange, registry: Registry, reply: BlobReply): Promise<void> {
-  const { blob, span, status, headers } = reply;
-  const { storage } = registry.deps;
+async function sendBlob(
+  { res }: ReadExchange,
+  { deps }: Registry,
+  blob: ReadableBlob,
+  reply: BlobReply,
+): Promise<void> {
+  const { storage, logger } = deps;
   try {
     if (blob.sizeBytes <= SMALL_BLOB_BYTES) {
-      const bytes = await storage.readSmall(blob.storageKey);
-      sendBytes(res, status, bytes.subarray(span.start, span.end + 1), headers);
+      sendSlice(res, await storage.readSmall(blob.storageKey), reply);
       return;
     }
-    const { stream } = await storage.readBlob(blob.storageKey, span);
-    sendHead(res, status, { ...headers, 'Content-Length': span.end - span.start + 1 });
+    const { stream } = await storage.readBlob(blob.storageKey, reply.span);
+    sendHead(res, reply.status, { ...reply.headers, 'Content-Length': lengthOf(reply.span) });
     res.setTimeout(IDLE_LIMIT_MS, () => res.destroy());
     await pipeline(stream, res);
   } catch (error) {
     if (!(error instanceof BlobMissingError)) throw error;
-    registry.deps.logger.error({ err: error, key: blob.storageKey }, 'the bytes of a blob are missing');
+    logger.error({ err: error, key: blob.storageKey }, 'the bytes of a blob are missing');
     throw new RegistryError('BLOB_UNKNOWN', {}, { cause: error });
   }
+}
+
+function sendSlice(res: ServerResponse, bytes: Buffer, { span, status, headers }: BlobReply): void {
+  sendBytes(res, status, bytes.subarray(span.start, span.end + 1), headers);
+}
+
+function lengthOf({ start, end }: Span): number {
+  return end - start + 1;
 }
 
 /** Who may push asks in order to leave the blob out of the push: it must be there still when the manifest comes. */
@@ -100,6 +118,7 @@ async function keepForPush(
   if (req.method !== 'HEAD' || !allows(granted, 'push')) return;
   const isHeld = blob.holdUntilMs > deps.now() + content.contentHoldMs / 2;
   if (isHeld && blob.state === 'live') return;
-  if (!(await keepBlob(content, { repositoryId, blobId: blob.id })))
+  if (!(await keepBlob(content, { repositoryId, blobId: blob.id }))) {
     throw new RegistryError('BLOB_UNKNOWN', { repository: path.name });
+  }
 }

@@ -40,14 +40,16 @@ function tagsOf(reference: Reference, query: URLSearchParams): string[] {
   if (reference.kind === 'tag') return [reference.tag];
   const tags = [...new Set(query.getAll('tag').flatMap((value) => value.split(',')))];
   const wrong = tags.find((tag) => !isTagName(tag));
-  if (wrong !== undefined)
+  if (wrong !== undefined) {
     throw new RegistryError('TAG_INVALID', { tag: wrong }, { message: `"${wrong}" is not a tag name` });
-  if (tags.length > TAGS_AT_ONCE)
+  }
+  if (tags.length > TAGS_AT_ONCE) {
     throw new RegistryError(
       'INVALID_REQUEST',
       { limit: TAGS_AT_ONCE },
       { status: 414, message: 'too many tags at once' },
     );
+  }
   return tags;
 }
 
@@ -55,8 +57,9 @@ function digestOf(reference: Reference, body: Buffer): string {
   if (reference.kind === 'tag') return `sha256:${hash('sha256', body)}`;
   const algorithm = parseDigest(reference.digest)?.algorithm ?? 'sha256';
   const actual = `${algorithm}:${hash(algorithm, body)}`;
-  if (actual !== reference.digest)
+  if (actual !== reference.digest) {
     throw new RegistryError('DIGEST_INVALID', { digest: reference.digest, actual });
+  }
   return actual;
 }
 

@@ -23,12 +23,13 @@ export async function readConfigLabels(
   if (!config || !isImageConfigType(config.mediaType)) return {};
   const text = await readConfig(registry, config.digest);
   if (text === undefined) return {};
-  if (format === 'dockerImage' && !isJsonObject(text))
+  if (format === 'dockerImage' && !isJsonObject(text)) {
     throw new RegistryError(
       'MANIFEST_INVALID',
       { config: config.digest },
       { message: `config "${config.digest}" is not a JSON object` },
     );
+  }
   return labelsOfConfig(text);
 }
 
@@ -39,8 +40,9 @@ async function readConfig({ pool, deps }: Registry, digest: string): Promise<str
     const { stream } = await deps.storage.readBlob(stored.storageKey);
     return (await buffer(stream)).toString('utf8');
   } catch (error) {
-    if (error instanceof BlobMissingError)
+    if (error instanceof BlobMissingError) {
       throw new RegistryError('MANIFEST_BLOB_UNKNOWN', { digest }, { cause: error });
+    }
     throw error;
   }
 }

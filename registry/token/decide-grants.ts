@@ -18,7 +18,7 @@ export async function decideGrants(
     if (!path) throw new RegistryError('NAME_INVALID', { name });
     const options = { policy: content.policy, nowMs: deps.now() };
     const access = await repositoryAccess(deps.dataSource.manager, identity, path, options);
-    if (access.namespace && !access.namespace.enabled)
+    if (access.namespace && !access.namespace.enabled) {
       throw new RegistryError(
         'DENIED',
         {},
@@ -27,6 +27,7 @@ export async function decideGrants(
           message: 'This namespace is disabled. Please contact your system administrator.',
         },
       );
+    }
     grants.push({ name, actions: grantedActions(access, actions) });
   }
   return grants;

@@ -46,12 +46,13 @@ export async function issueToken(exchange: Exchange, registry: Registry): Promis
 /** A token made for another service would fail at its use: better to say so here. */
 function audienceOf(query: URLSearchParams, host: string): string {
   const service = query.get('service') ?? host;
-  if (service !== host)
+  if (service !== host) {
     throw new RegistryError(
       'INVALID_REQUEST',
       { service },
       { message: `this registry is the service "${host}"` },
     );
+  }
   return service;
 }
 

@@ -1,6 +1,6 @@
 import { RegistryError } from '../errors';
 
-export const ACTIONS = ['pull', 'push', 'delete', '*'] as const;
+const ACTIONS = ['pull', 'push', 'delete', '*'] as const;
 export type Action = (typeof ACTIONS)[number];
 
 /** What a client asks for; the name stays as it wrote it (registry spec 1). */
@@ -34,12 +34,13 @@ function parseScope(word: string): RequestedScope {
   const name = word.slice(first + 1, last);
   const actions = word.slice(last + 1);
   const isRepository = /^repository(?:\([\w-]+\))?$/.test(word.slice(0, first));
-  if (!isRepository || last <= first || !NAME.test(name) || !ACTION_LIST.test(actions))
+  if (!isRepository || last <= first || !NAME.test(name) || !ACTION_LIST.test(actions)) {
     throw new RegistryError(
       'INVALID_REQUEST',
       { scope: word },
       { message: 'Unable to decode repository and actions' },
     );
+  }
   const asked = actions.split(',');
   return { name, actions: ACTIONS.filter((action) => asked.includes(action)) };
 }

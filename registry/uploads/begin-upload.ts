@@ -36,8 +36,9 @@ async function isMounted(
 ): Promise<boolean> {
   const digest = query.get('mount');
   if (digest === null) return false;
-  if (!isDigest(digest))
+  if (!isDigest(digest)) {
     throw new RegistryError('DIGEST_INVALID', { digest }, { message: 'mount is not a digest' });
+  }
   const source = query.get('from');
   const from = source === null ? null : repositoryOfName(source, deps.config.SERVER_HOSTNAME);
   if (from === undefined) return false;

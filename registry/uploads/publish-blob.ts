@@ -38,8 +38,9 @@ export async function publishBlob(publication: Publication, registry: Registry):
   const key = keyOf(session, session.epoch, digest);
   const publishedKey = publication.publishedKey ?? (await storage.publish(session.storageKey, key));
   const outcome = await commit(publication, { ...known, publishedKey }, registry);
-  if (outcome.outcome === 'linked' && outcome.storageKey !== publishedKey)
+  if (outcome.outcome === 'linked' && outcome.storageKey !== publishedKey) {
     await storage.deleteBlob(publishedKey);
+  }
 }
 
 /** The published bytes of a session whose owner died between publishing and recording, if that is what happened. */

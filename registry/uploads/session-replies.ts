@@ -11,7 +11,7 @@ export interface SessionView {
 }
 
 /** What every answer about a session says; an empty one has the range `0-0` too (registry spec 18.8). */
-export function sessionHeaders({ name, uuid, receivedBytes }: SessionView): Record<string, string> {
+function sessionHeaders({ name, uuid, receivedBytes }: SessionView): Record<string, string> {
   return {
     Location: `/v2/${name}/blobs/uploads/${uuid}`,
     Range: `0-${Math.max(0, receivedBytes - 1)}`,

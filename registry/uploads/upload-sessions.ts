@@ -68,8 +68,9 @@ export class UploadSessions {
     algorithm: DigestAlgorithm = 'sha256',
   ): Promise<UploadSession> {
     const { storage } = this.deps;
-    if (abandonedKey !== null && session.receivedBytes > 0)
+    if (abandonedKey !== null && session.receivedBytes > 0) {
       await storage.copyUpload(abandonedKey, session.storageKey, session.receivedBytes);
+    }
     const writer = await storage.openUpload(session.storageKey, { offset: session.receivedBytes });
     try {
       await this.append(req, writer, session, algorithm);
@@ -92,8 +93,9 @@ export class UploadSessions {
   /** The digest of everything received; bytes that this process did not see itself are read once more, only here. */
   async digestOf(session: UploadSession, algorithm: DigestAlgorithm): Promise<string> {
     const running = this.hashes.get(keyOf(session));
-    if (running?.algorithm === algorithm && running.bytes === session.receivedBytes)
+    if (running?.algorithm === algorithm && running.bytes === session.receivedBytes) {
       return `${algorithm}:${running.hash.copy().digest('hex')}`;
+    }
     const hash = createHash(algorithm);
     if (session.receivedBytes > 0) await hashUpload(this.deps.storage, session.storageKey, hash);
     return `${algorithm}:${hash.digest('hex')}`;

@@ -77,8 +77,9 @@ describe('listings', () => {
 
     it('refuse an n that is no number', async () => {
       await client.pushBlob(repository, 'x');
-      for (const n of ['-1', 'ten', '1.5'])
+      for (const n of ['-1', 'ten', '1.5']) {
         await client.expect(400, 'GET', `/v2/${repository}/tags/list?n=${n}`);
+      }
     });
   });
 

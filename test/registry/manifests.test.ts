@@ -337,8 +337,9 @@ describe('manifests', () => {
     // A child cannot be taken out of an index that is there.
     const refused = await client.call('DELETE', manifest(children[0]?.digest ?? ''));
     assert.deepEqual([refused.status, await codesOf(refused)], [405, ['UNSUPPORTED']]);
-    for (const digest of [sha256(nested), sha256(body), children[0]?.digest ?? ''])
+    for (const digest of [sha256(nested), sha256(body), children[0]?.digest ?? '']) {
       await client.expect(202, 'DELETE', manifest(digest));
+    }
   });
 
   it('deleted by tag stay by digest, deleted by digest are gone with all tags', async () => {

@@ -40,12 +40,13 @@ export class RegistryClient {
   async call(method: string, path: string, options: CallOptions = {}): Promise<Response> {
     const scope = options.scope === undefined ? scopeOf(path) : options.scope;
     const authorization = scope === null ? {} : { authorization: `Bearer ${await this.token(scope)}` };
-    return fetch(new URL(path, this.url), {
+    const init: RequestInit & { duplex?: 'half' } = {
       method,
       headers: { ...authorization, ...options.headers },
       redirect: 'manual',
-      ...(options.body !== undefined && { body: options.body as BodyInit, duplex: 'half' }),
-    } as RequestInit);
+    };
+    if (options.body !== undefined) Object.assign(init, { body: options.body, duplex: 'half' });
+    return fetch(new URL(path, this.url), init);
   }
 
   /** POST, then PUT with the bytes; the digest. */
@@ -60,8 +61,9 @@ export class RegistryClient {
   /** A call that must have this status; the answer. */
   async expect(status: number, method: string, path: string, options: CallOptions = {}): Promise<Response> {
     const response = await this.call(method, path, options);
-    if (response.status !== status)
+    if (response.status !== status) {
       throw new Error(`${method} ${path}: ${response.status}, not ${status}: ${await response.text()}`);
+    }
     return response;
   }
 
