@@ -72,13 +72,13 @@ export async function tagsOfManifest(
   manifestId: number,
   { nowMs, limit }: { nowMs: number; limit: number },
 ): Promise<string[]> {
-  const rows = (await manager.query(
+  const rows = await manager.query<{ name: string }[]>(
     `WITH RECURSIVE holder (id) AS (
        SELECT CAST(? AS UNSIGNED) UNION SELECT c.parent_id FROM manifest_child c JOIN holder h ON c.child_id = h.id)
      SELECT DISTINCT t.name FROM holder h JOIN tag t ON t.manifest_id = h.id
       WHERE t.is_current = 1 AND (t.lifetime_end_ms IS NULL OR t.lifetime_end_ms > ?) ORDER BY t.name LIMIT ?`,
     [manifestId, nowMs, limit],
-  )) as { name: string }[];
+  );
   return rows.map((row) => row.name);
 }
 
@@ -108,12 +108,12 @@ export async function claimLayer(manager: EntityManager, claim: LayerClaim): Pro
        ON DUPLICATE KEY UPDATE id = id`,
     [digest, indexerState, nowMs],
   );
-  const result = (await manager.query(
+  const result = await manager.query<{ affectedRows: number }>(
     `UPDATE scan_layer SET lease_owner = ?, lease_until_ms = ?
       WHERE layer_digest = ? AND indexer_state = ? AND result_key IS NULL AND error IS NULL
         AND (lease_until_ms IS NULL OR lease_until_ms <= ? OR lease_owner = ?)`,
     [owner, leaseUntilMs, digest, indexerState, nowMs, owner],
-  )) as { affectedRows: number };
+  );
   return result.affectedRows > 0;
 }
 
@@ -136,12 +136,12 @@ export async function findAdvisoryDocuments(
   const documents: unknown[] = [];
   for (const [namespace, all] of names) {
     for (let start = 0; start < all.length; start += NAMES_AT_ONCE) {
-      const rows = (await manager.query(
+      const rows = await manager.query<{ document: string }[]>(
         `SELECT a.document FROM advisory a
            JOIN advisory_source s ON s.id = a.source_id AND s.operation = a.operation
           WHERE a.namespace = ? AND a.package_name IN (?) AND a.withdrawn = 0`,
         [namespace, all.slice(start, start + NAMES_AT_ONCE)],
-      )) as { document: string }[];
+      );
       for (const { document } of rows) documents.push(JSON.parse(document));
     }
   }
@@ -178,10 +178,9 @@ export async function deleteOtherOperations(
   manager: EntityManager,
   { sourceId, operation, limit }: { sourceId: number; operation: string; limit: number },
 ): Promise<number> {
-  const result = (await manager.query(`DELETE FROM advisory WHERE source_id = ? AND operation <> ? LIMIT ?`, [
-    sourceId,
-    operation,
-    limit,
-  ])) as { affectedRows: number };
+  const result = await manager.query<{ affectedRows: number }>(
+    `DELETE FROM advisory WHERE source_id = ? AND operation <> ? LIMIT ?`,
+    [sourceId, operation, limit],
+  );
   return result.affectedRows;
 }

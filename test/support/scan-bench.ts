@@ -16,6 +16,7 @@ import { Blob, Manifest, ManifestBlob, Tag } from '../../db/entities/content';
 import { Delivery, NotificationRule } from '../../db/entities/notifications';
 import { AdvisorySource, IndexReportRow } from '../../db/entities/scanning';
 import { findAdvisoryDocuments } from '../../db/stores/scanning';
+import type { vulnerabilityFoundPayload } from '../../model/event-payloads';
 import { MANIFEST_TYPES, OCI_CONFIG_TYPE } from '../../model/media-types';
 import type { Advisory } from '../../scanner/advisories/advisory';
 import { lookupKeys, matchReport } from '../../scanner/matching/match-report';
@@ -46,6 +47,8 @@ export interface PushOptions {
 
 // Activities that fail are what many of these tests are about.
 const QUIET = new DefaultLogger('ERROR');
+
+type FoundPayload = ReturnType<typeof vulnerabilityFoundPayload> & { omitted_vulnerabilities?: number };
 
 /** Storage that counts how often each blob was opened. */
 class CountingStorage extends FilesystemStorage {
@@ -198,30 +201,26 @@ export class ScanBench {
   }
 
   /** Payloads owed to a rule, in the order in which they were written. */
-  async payloads(
-    ruleId: number,
-  ): Promise<
-    Record<string, any>[]
-  > /* eslint-disable-line @typescript-eslint/no-explicit-any -- tests know the shape */ {
+  async payloads(ruleId: number): Promise<FoundPayload[]> {
     const rows = await this.dataSource.manager.find(Delivery, { where: { ruleId }, order: { id: 'ASC' } });
-    return rows.map((row) => row.payload as Record<string, unknown>);
+    return rows.map((row) => row.payload as FoundPayload);
   }
 
-  /** One activity, as a worker runs it for a scan of this run id. */
-  run<A extends unknown[], R>(activity: (...args: A) => Promise<R>, args: A, runId = 'run'): Promise<R> {
+  /** What one activity does, in the context that a worker gives it for a scan of this run id. */
+  run<T>(work: (activities: ScanActivities) => Promise<T>, runId = 'run'): Promise<T> {
     const workflowExecution = { workflowId: runId, runId };
-    return new MockActivityEnvironment({ workflowExecution }, { logger: QUIET }).run(activity, ...args);
+    const environment = new MockActivityEnvironment({ workflowExecution }, { logger: QUIET });
+    return environment.run(() => work(this.activities));
   }
 
   /** The steps of `scanManifest` one after the other, without a server; how many layers were read. */
   async scan({ manifestId }: PushedImage, runId: string = randomUUID()): Promise<number> {
-    const { activities: steps } = this;
-    await this.run(steps.refreshAdvisories, [], runId);
-    const plan = await this.run(steps.planScan, [manifestId], runId);
+    await this.run((steps) => steps.refreshAdvisories(), runId);
+    const plan = await this.run((steps) => steps.planScan(manifestId), runId);
     const layers = plan.outcome === 'index' ? plan.layers : [];
-    for (const digest of layers) await this.run(steps.indexLayer, [digest], runId);
-    if (plan.outcome === 'index') await this.run(steps.storeIndexReport, [manifestId], runId);
-    await this.run(steps.announceFindings, [manifestId], runId);
+    for (const digest of layers) await this.run((steps) => steps.indexLayer(digest), runId);
+    if (plan.outcome === 'index') await this.run((steps) => steps.storeIndexReport(manifestId), runId);
+    await this.run((steps) => steps.announceFindings(manifestId), runId);
     return layers.length;
   }
 

@@ -67,7 +67,7 @@ describe('advisory folder', function () {
     await bench.scan(image);
     await bench.dropAdvisory('osv/PyPI/a/PYSEC-1.json', osv('PYSEC-1', { score: HIGH }));
     const other = await bench.push([
-      await buildLayer({ 'etc/other': '', ...Object.fromEntries([distInfo('thing', '1.5')]) } as LayerFiles),
+      await buildLayer({ 'etc/other': '', ...Object.fromEntries([distInfo('thing', '1.5')]) }),
     ]);
     const rule = await bench.addRule(other);
     await bench.scan(other);
@@ -121,7 +121,7 @@ describe('advisory folder', function () {
     assert.deepEqual(await ids(), ['PYSEC-1', 'PYSEC-2']);
     await bench.dropAdvisory('osv/PyPI/one.json', osv('PYSEC-1', { withdrawn: '2024-01-01T00:00:00Z' }));
     await bench.dropAdvisory('osv/PyPI/two.json', osv('PYSEC-2', { score: HIGH }));
-    await bench.run(bench.activities.refreshAdvisories, []);
+    await bench.run((steps) => steps.refreshAdvisories());
     const found = await bench.findings(image);
     assert.deepEqual(
       found.map(({ advisoryId, severity }) => `${advisoryId} ${severity}`),
@@ -218,11 +218,11 @@ describe('advisory folder', function () {
   });
 
   it('loads thousands of rows of a tracker in batches', async () => {
-    const issues = Array.from({ length: 2500 }, (_, index) => [
+    const issues = Array.from({ length: 2500 }, (_, index): [string, unknown] => [
       `CVE-2024-${10_000 + index}`,
       { releases: { bookworm: { status: 'open', urgency: 'low' } } },
     ]);
-    await bench.dropAdvisory('debian/tracker.json', JSON.stringify({ linux: Object.fromEntries(issues) }));
+    await bench.dropAdvisory('debian/tracker.json', JSON.stringify({ linux: Object.fromEntries<unknown>(issues) }));
     const [refreshed] = await bench.newRefresher().refresh();
     assert.deepEqual(refreshed, { source: 'debian/tracker', outcome: 'loaded', advisoryCount: 2500 });
     assert.equal(await rows(), 2500);

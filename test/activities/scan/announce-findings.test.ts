@@ -100,12 +100,11 @@ describe('announcing findings', function () {
   it('lets one of several at the same moment tell it', async () => {
     const pushed = await image('thing');
     const rule = await bench.addRule(pushed);
-    const { activities: steps } = bench;
-    await bench.run(steps.refreshAdvisories, []);
-    await bench.run(steps.planScan, [pushed.manifestId]);
-    await bench.run(steps.storeIndexReport, [pushed.manifestId]);
+    await bench.run((steps) => steps.refreshAdvisories());
+    await bench.run((steps) => steps.planScan(pushed.manifestId));
+    await bench.run((steps) => steps.storeIndexReport(pushed.manifestId));
     await Promise.all(
-      ['a', 'b', 'c'].map((run) => bench.run(steps.announceFindings, [pushed.manifestId], run)),
+      ['a', 'b', 'c'].map((run) => bench.run((steps) => steps.announceFindings(pushed.manifestId), run)),
     );
     assert.equal((await bench.payloads(rule)).length, 4);
   });

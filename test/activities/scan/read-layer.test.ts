@@ -35,7 +35,7 @@ class OneBlob {
 
 async function* chunksOf(bytes: Buffer, size = 65_536): AsyncGenerator<Buffer> {
   for (let start = 0; start < bytes.length; start += size)
-    yield await Promise.resolve(bytes.subarray(start, start + size));
+    {yield await Promise.resolve(bytes.subarray(start, start + size));}
 }
 
 /** A tar of a million empty files, a thousand at a time. */

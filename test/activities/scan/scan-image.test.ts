@@ -95,22 +95,22 @@ describe('scan activities', function () {
   it('keep a layer to one reader until it is done or its lease has run out', async () => {
     const layer = await buildLayer({ 'etc/marker': 'leased' });
     const image = await bench.push([layer]);
-    await bench.run(bench.activities.planScan, [image.manifestId], 'one');
+    await bench.run((steps) => steps.planScan(image.manifestId), 'one');
     await bench.dataSource.manager.insert(ScanLayer, {
       ...{ layerDigest: layer.digest, indexerState: (await anyState()) ?? '', createdAtMs: 1 },
       ...{ leaseOwner: 'dead', leaseUntilMs: Date.now() + 60_000 },
     });
-    const plan = await bench.run(bench.activities.planScan, [image.manifestId], 'one');
+    const plan = await bench.run((steps) => steps.planScan(image.manifestId), 'one');
     assert.deepEqual(plan, { outcome: 'index', layers: [], busyLayers: 1 });
-    assert.equal(await bench.run(bench.activities.indexLayer, [layer.digest], 'one'), 'busy');
-    assert.equal(await bench.run(bench.activities.storeIndexReport, [image.manifestId], 'one'), 'incomplete');
+    assert.equal(await bench.run((steps) => steps.indexLayer(layer.digest), 'one'), 'busy');
+    assert.equal(await bench.run((steps) => steps.storeIndexReport(image.manifestId), 'one'), 'incomplete');
     await bench.dataSource.manager.update(
       ScanLayer,
       { layerDigest: layer.digest },
       { leaseUntilMs: Date.now() - 1 },
     );
-    assert.equal(await bench.run(bench.activities.indexLayer, [layer.digest], 'one'), 'indexed');
-    assert.equal(await bench.run(bench.activities.indexLayer, [layer.digest], 'two'), 'settled');
+    assert.equal(await bench.run((steps) => steps.indexLayer(layer.digest), 'one'), 'indexed');
+    assert.equal(await bench.run((steps) => steps.indexLayer(layer.digest), 'two'), 'settled');
   });
 
   it('let the same scan take up its own layer at once after its worker died', async () => {
@@ -120,16 +120,16 @@ describe('scan activities', function () {
       ...{ layerDigest: layer.digest, indexerState: (await anyState()) ?? '', createdAtMs: 1 },
       ...{ leaseOwner: 'mine', leaseUntilMs: Date.now() + 60_000 },
     });
-    assert.equal(await bench.run(bench.activities.indexLayer, [layer.digest], 'mine'), 'indexed');
+    assert.equal(await bench.run((steps) => steps.indexLayer(layer.digest), 'mine'), 'indexed');
   });
 
   it('read a layer again whose result storage has lost', async () => {
     const layer = await buildLayer({ 'etc/marker': 'lost' });
     const image = await bench.push([layer]);
-    await bench.run(bench.activities.indexLayer, [layer.digest]);
+    await bench.run((steps) => steps.indexLayer(layer.digest));
     const row = await bench.dataSource.manager.findOneByOrFail(ScanLayer, { layerDigest: layer.digest });
     await bench.storage.deleteObject(row.resultKey ?? '');
-    assert.equal(await bench.run(bench.activities.storeIndexReport, [image.manifestId]), 'incomplete');
+    assert.equal(await bench.run((steps) => steps.storeIndexReport(image.manifestId)), 'incomplete');
     assert.equal(await bench.scan(image), 1);
     assert.equal((await bench.reportRow(image)).status, 'scanned');
   });
@@ -166,7 +166,8 @@ describe('scan activities', function () {
     const layer = await buildLayer({ ...DEBIAN, 'etc/marker': 'large' });
     const image = await bench.push([layer]);
     const config = { SECURITY_SCANNER_MAX_LAYER_SIZE_BYTES: 100 };
-    const plan = await bench.run(bench.newActivities({ config }).planScan, [image.manifestId]);
+    const limited = bench.newActivities({ config });
+    const plan = await bench.run(() => limited.planScan(image.manifestId));
     assert.deepEqual(plan, { outcome: 'manifest_layer_too_large' });
     const { status, error } = await bench.reportRow(image);
     assert.equal(status, 'manifest_layer_too_large');
@@ -176,9 +177,9 @@ describe('scan activities', function () {
   });
 
   it('say that a manifest is gone that was deleted meanwhile', async () => {
-    assert.deepEqual(await bench.run(bench.activities.planScan, [999_999]), { outcome: 'gone' });
-    assert.equal(await bench.run(bench.activities.storeIndexReport, [999_999]), 'gone');
-    assert.equal(await bench.run(bench.activities.announceFindings, [999_999]), 0);
+    assert.deepEqual(await bench.run((steps) => steps.planScan(999_999)), { outcome: 'gone' });
+    assert.equal(await bench.run((steps) => steps.storeIndexReport(999_999)), 'gone');
+    assert.equal(await bench.run((steps) => steps.announceFindings(999_999)), 0);
   });
 
   describe('with a layer that nobody can read', () => {
@@ -198,15 +199,18 @@ describe('scan activities', function () {
       it(`fail at ${what}, once for all`, async () => {
         const layer = layerOf(await make());
         const image = await bench.push([layer]);
-        await bench.run(bench.activities.planScan, [image.manifestId]);
-        await assert.rejects(bench.run(bench.activities.indexLayer, [layer.digest]), (error) => {
-          assert.ok(error instanceof ApplicationFailure);
-          assert.equal(error.nonRetryable, true);
-          assert.ok(error.message.includes(layer.digest), error.message);
-          assert.match(error.message, problem);
-          return true;
-        });
-        const plan = await bench.run(bench.activities.planScan, [image.manifestId]);
+        await bench.run((steps) => steps.planScan(image.manifestId));
+        await assert.rejects(
+          bench.run((steps) => steps.indexLayer(layer.digest)),
+          (error) => {
+            assert.ok(error instanceof ApplicationFailure);
+            assert.equal(error.nonRetryable, true);
+            assert.ok(error.message.includes(layer.digest), error.message);
+            assert.match(error.message, problem);
+            return true;
+          },
+        );
+        const plan = await bench.run((steps) => steps.planScan(image.manifestId));
         assert.deepEqual(plan, { outcome: 'failed' });
         const row = await bench.reportRow(image);
         assert.equal(row.status, 'failed');
@@ -224,17 +228,23 @@ describe('scan activities', function () {
     const strict = bench.newActivities({ readLimits: { freeBytes: 1024 ** 2, expansionRatio: 20 } });
     const layer = await buildLayer({ 'zeros.bin': Buffer.alloc(8 * 1024 ** 2) });
     await bench.push([layer]);
-    await assert.rejects(bench.run(strict.indexLayer, [layer.digest]), /unpacks to more than 1048576 bytes/);
+    await assert.rejects(
+      bench.run(() => strict.indexLayer(layer.digest)),
+      /unpacks to more than 1048576 bytes/,
+    );
   });
 
   it('give up a layer that takes too long, for another try', async () => {
     const hasty = bench.newActivities({ readLimits: { timeoutMs: 1 } });
     const layer = await buildLayer({ 'zeros.bin': Buffer.alloc(64 * 1024 ** 2) });
     await bench.push([layer]);
-    await assert.rejects(bench.run(hasty.indexLayer, [layer.digest]), /could not be read within 0 s/);
+    await assert.rejects(
+      bench.run(() => hasty.indexLayer(layer.digest)),
+      /could not be read within 0 s/,
+    );
     const row = await bench.dataSource.manager.findOneByOrFail(ScanLayer, { layerDigest: layer.digest });
     assert.deepEqual([row.error, row.leaseOwner], [null, null]);
-    assert.equal(await bench.run(bench.activities.indexLayer, [layer.digest]), 'indexed');
+    assert.equal(await bench.run((steps) => steps.indexLayer(layer.digest)), 'indexed');
   });
 
   it('tell damage in storage from a bad push, and read the layer once it is mended', async () => {
@@ -244,14 +254,17 @@ describe('scan activities', function () {
     const path = join(bench.storagePath, storageKey);
     await truncate(path, layer.bytes.length - 40);
     await appendFile(path, Buffer.alloc(40, 7));
-    await bench.run(bench.activities.planScan, [image.manifestId]);
-    await assert.rejects(bench.run(bench.activities.indexLayer, [layer.digest]), (error) => {
-      assert.ok(error instanceof Error && !(error instanceof ApplicationFailure));
-      assert.ok(error.message.includes(`layer ${layer.digest} is damaged in storage`), error.message);
-      return true;
-    });
+    await bench.run((steps) => steps.planScan(image.manifestId));
+    await assert.rejects(
+      bench.run((steps) => steps.indexLayer(layer.digest)),
+      (error) => {
+        assert.ok(error instanceof Error && !(error instanceof ApplicationFailure));
+        assert.ok(error.message.includes(`layer ${layer.digest} is damaged in storage`), error.message);
+        return true;
+      },
+    );
     await writeFile(path, layer.bytes);
-    assert.equal(await bench.run(bench.activities.indexLayer, [layer.digest]), 'indexed');
+    assert.equal(await bench.run((steps) => steps.indexLayer(layer.digest)), 'indexed');
   });
 
   it('read a layer that is padded behind the end of its compression', async () => {
@@ -265,7 +278,7 @@ describe('scan activities', function () {
   it('show what an older scan found when a newer one fails', async () => {
     const image = await bench.push([await buildLayer(python(['idna', '3.6']))]);
     await bench.scan(image);
-    await bench.run(bench.activities.failScan, [image.manifestId, 'storage is away']);
+    await bench.run((steps) => steps.failScan(image.manifestId, 'storage is away'));
     const { status, error, document } = await bench.reportRow(image);
     assert.deepEqual([status, error], ['scanned', 'storage is away']);
     assert.ok(document);
