@@ -26,7 +26,7 @@ export interface TagMove {
 }
 
 /** Makes a tag or moves it to a manifest that is here already (lifecycle spec 1). Raises no push event. */
-export function moveTag(
+export async function moveTag(
   deps: GuardedDeps,
   identity: Identity,
   path: RepositoryPath,
