@@ -73,4 +73,18 @@ function lastLines(output, count = 1) {
   return lines.slice(-count).join('\n').trim();
 }
 
-module.exports = { capture, killCaptured, lastLines };
+/** Why a tool failed, short enough for a sentence: what people can mend by name, else its last line. */
+function plainReason(output) {
+  if (/ENOSPC|no space left/i.test(output)) return 'no space left on the disk';
+  if (
+    /EAI_AGAIN|ENOTFOUND|network is unreachable|no such host|could not resolve|temporary failure resolving/i.test(
+      output,
+    )
+  )
+    return 'no network';
+  if (/ECONNREFUSED|ETIMEDOUT|ECONNRESET|i\/o timeout|connection refused/i.test(output))
+    return 'the network does not answer';
+  return lastLines(output).slice(0, 200);
+}
+
+module.exports = { capture, killCaptured, lastLines, plainReason };

@@ -6,6 +6,7 @@ const path = require('node:path');
 const crypto = require('node:crypto');
 
 const { LauncherError } = require('./exit-codes.cjs');
+const { whyNotWritable } = require('./folders.cjs');
 const { ROOT, homeLayout } = require('./layout.cjs');
 const { createMachine } = require('./machine.cjs');
 const { createSystemPackages } = require('./tools/system-packages.cjs');
@@ -15,11 +16,11 @@ const NEEDED_BYTES = 500 * 1024 * 1024;
 
 /**
  * What every command stands on.
- * @param {{ yes?: boolean, env?: NodeJS.ProcessEnv }} [options]
+ * @param {{ yes?: boolean, env?: NodeJS.ProcessEnv, out?: NodeJS.WriteStream }} [options]
  */
-function createContext({ yes = false, env = process.env } = {}) {
+function createContext({ yes = false, env = process.env, out = process.stdout } = {}) {
   const machine = createMachine(env);
-  const terminal = createTerminal();
+  const terminal = createTerminal({ out });
   return {
     root: ROOT,
     machine,
@@ -41,30 +42,19 @@ function createContext({ yes = false, env = process.env } = {}) {
  * @param {import('./layout.cjs').Layout} layout
  */
 function makeHome(layout) {
-  try {
-    for (const folder of [
-      layout.home,
-      layout.run,
-      layout.logs,
-      layout.storage,
-      layout.builds,
-      layout.mail,
-      layout.advisories,
-    ]) {
-      fs.mkdirSync(folder, { recursive: true, mode: 0o700 });
-    }
-    // The account that serves the private database must get through to its own folder.
-    fs.chmodSync(layout.home, 0o711);
-    const trial = path.join(layout.run, `.write-test-${process.pid}`);
-    fs.writeFileSync(trial, 'x');
-    fs.rmSync(trial);
-  } catch (error) {
-    if (error.code === 'ENOSPC') throw diskFull(layout.home, 0);
+  const why = whyNotWritable(layout.run);
+  if (why === 'ENOSPC') throw diskFull(layout.home, 0);
+  if (why)
     throw new LauncherError(
       'home',
-      `the data folder ${layout.home} cannot be written (${error.code}): make it writable or set SLIPWAY_HOME`,
+      `the data folder ${layout.home} cannot be written (${why}): make it writable or set SLIPWAY_HOME`,
     );
+  for (const folder of [layout.logs, layout.storage, layout.builds, layout.mail, layout.advisories]) {
+    fs.mkdirSync(folder, { recursive: true, mode: 0o700 });
   }
+  fs.chmodSync(layout.run, 0o700);
+  // The account that serves the private database must get through to its own folder.
+  fs.chmodSync(layout.home, 0o711);
   const { bavail, bsize } = fs.statfsSync(layout.home);
   if (bavail * bsize < NEEDED_BYTES) throw diskFull(layout.home, bavail * bsize);
 }

@@ -30,7 +30,10 @@ function listenForInterrupt({ onSecond = () => {} } = {}) {
    * @returns {Promise<T>}
    */
   async function unlessInterrupted(work) {
-    work.catch(() => {});
+    const guarded = work.catch((error) => {
+      throw firstAt === 0 ? error : new LauncherError('interrupted', 'interrupted');
+    });
+    guarded.catch(() => {});
     const interrupted = requested.then(async () => {
       killCaptured();
       // Let it clean up what it was making.
@@ -38,10 +41,28 @@ function listenForInterrupt({ onSecond = () => {} } = {}) {
       throw new LauncherError('interrupted', 'interrupted');
     });
     interrupted.catch(() => {});
-    return Promise.race([work, interrupted]);
+    return Promise.race([guarded, interrupted]);
   }
 
-  return { requested, unlessInterrupted };
+  const release = () => {
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.off(signal, listener);
+  };
+  return { requested, unlessInterrupted, release };
+}
+
+/**
+ * Runs something that only fetches or builds: an interrupt ends its commands, and it throws.
+ * @template T
+ * @param {() => Promise<T>} work
+ * @returns {Promise<T>}
+ */
+async function interruptible(work) {
+  const interrupt = listenForInterrupt();
+  try {
+    return await interrupt.unlessInterrupted(work());
+  } finally {
+    interrupt.release();
+  }
 }
 
 /**
@@ -63,4 +84,4 @@ async function together(works) {
   return /** @type {any} */ (results);
 }
 
-module.exports = { listenForInterrupt, together };
+module.exports = { listenForInterrupt, interruptible, together };

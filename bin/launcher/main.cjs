@@ -92,8 +92,13 @@ async function dispatch([command, ...args]) {
     process.stdout.write(helpText(command));
     return 0;
   }
-  const context = createContext({ yes: args.includes('--yes') });
   const run = RUN[command];
+  // What these print is read by scripts: progress goes elsewhere.
+  const isForScripts = !run || command === 'exec' || command === 'admin';
+  const context = createContext({
+    yes: args.includes('--yes'),
+    out: isForScripts ? process.stderr : process.stdout,
+  });
   if (run) return run(context, args);
   return require('./commands/product-cli.cjs').productCli(context, [command, ...args]);
 }

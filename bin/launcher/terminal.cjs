@@ -55,7 +55,8 @@ function createTerminal({ out = process.stdout, input = process.stdin } = {}) {
   }
 
   /**
-   * Runs `work` as a step that is shown while it lasts; `work` may call its argument with a short detail.
+   * Runs `work` as a step that is shown while it lasts; `work` may call its argument with a short detail. An answer that is a
+   * text counts as the reason why it failed.
    * @template T
    * @param {string} title
    * @param {(detail: (text: string) => void) => Promise<T>} work
@@ -69,7 +70,7 @@ function createTerminal({ out = process.stdout, input = process.stdin } = {}) {
     let mark = '✗';
     try {
       const result = await work((text) => (entry.detail = clip(text.replace(/\s+/g, ' ').trim(), 100)));
-      mark = '✓';
+      if (typeof result !== 'string') mark = '✓';
       return result;
     } finally {
       clearLine();

@@ -29,8 +29,9 @@ describe('launcher commands', () => {
   it('documents every exit code in --help, and each command in its own', () => {
     const { stdout, status } = call('--help');
     assert.equal(status, 0);
-    for (const [code, meaning] of Object.values(EXIT_CODES))
-      {assert.ok(stdout.includes(`${code}  ${meaning}`));}
+    for (const [code, meaning] of Object.values(EXIT_CODES)) {
+      assert.ok(stdout.includes(`${code}  ${meaning}`));
+    }
     assert.match(call('status', '--help').stdout, /Usage: bin\/slipway status \[--json\]/);
   });
 

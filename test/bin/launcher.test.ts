@@ -44,8 +44,9 @@ describe('launcher with stand-in parts', function () {
 
   afterEach(async () => {
     call('stop');
-    for (const child of started.splice(0))
-      {await eventually(() => assert.notEqual(child.exitCode ?? child.signalCode, null));}
+    for (const child of started.splice(0)) {
+      await eventually(() => assert.notEqual(child.exitCode ?? child.signalCode, null));
+    }
     rmSync(home, { recursive: true });
   });
 
@@ -77,8 +78,9 @@ describe('launcher with stand-in parts', function () {
     });
     started.push(child);
     const run = { child, output: '' };
-    for (const stream of [child.stdout, child.stderr])
-      {stream.on('data', (chunk: Buffer) => (run.output += String(chunk)));}
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.on('data', (chunk: Buffer) => (run.output += String(chunk)));
+    }
     return run;
   }
 

@@ -46,8 +46,9 @@ const noPackages = {
 function debianPackages(outcome: 'installs' | 'fails', machine: Machine, added: Record<string, string>) {
   const installed: string[] = [];
   const install = (names: string[]) => {
-    if (outcome === 'fails')
-      {return Promise.reject(new LauncherError('systemPackage', 'apt-get could not install it'));}
+    if (outcome === 'fails') {
+      return Promise.reject(new LauncherError('systemPackage', 'apt-get could not install it'));
+    }
     installed.push(...names);
     machine.which = (name: string) => (name in added ? `/usr/sbin/${name}` : undefined);
     machine.capture = (command: string) => {

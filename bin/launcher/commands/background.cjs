@@ -7,6 +7,7 @@ const { setTimeout: sleep } = require('node:timers/promises');
 
 const { makeHome } = require('../context.cjs');
 const { LauncherError } = require('../exit-codes.cjs');
+const { interruptible, together } = require('../interrupt.cjs');
 const {
   findDocker,
   needDatabase,
@@ -15,6 +16,7 @@ const {
   needTemporal,
   whyNoBuildCommands,
 } = require('../prepare.cjs');
+const { configuredServers } = require('./configured.cjs');
 const { runningLauncher } = require('./running.cjs');
 
 const POLL_MS = 200;
@@ -32,24 +34,14 @@ async function startInBackground(context) {
     return false;
   }
   makeHome(layout);
-  const { env } = machine;
-  const node = await needNode(context);
-  await needTemporal(context, { address: env.TEMPORAL_ADDRESS });
-  const docker = await findDocker(context, { host: env.DOCKER_HOST });
-  await needDatabase(context, {
-    url: env.DATABASE_URL,
-    docker: docker.engine?.host ? { host: docker.engine.host } : undefined,
-  });
-  await whyNoBuildCommands(context);
-  await needProduct(context, { node, build: 'when needed' });
-
+  await interruptible(() => prepareHere(context));
   const logFile = path.join(layout.logs, 'launcher.log');
   const log = fs.openSync(logFile, 'a', 0o600);
   const from = fs.fstatSync(log).size;
   const args = [path.join(root, 'bin', 'slipway'), 'start', '--yes'];
   const child = spawn(process.execPath, args, {
     cwd: root,
-    env,
+    env: machine.env,
     detached: true,
     stdio: ['ignore', log, log],
   });
@@ -58,14 +50,37 @@ async function startInBackground(context) {
   let exitCode;
   child.once('exit', (code) => (exitCode = code ?? 1));
   child.unref();
-  await terminal.step('starting Slipway', (detail) =>
-    waitUntilReady(context, () => {
-      const said = fs.readFileSync(logFile, 'utf8').slice(from).trim();
-      detail(said.split('\n').pop() ?? '');
-      return exitCode === undefined ? undefined : { exitCode, said };
-    }),
-  );
+  await interruptible(() =>
+    terminal.step('starting Slipway', (detail) =>
+      waitUntilReady(context, () => {
+        const said = fs.readFileSync(logFile, 'utf8').slice(from).trim();
+        detail(said.split('\n').pop() ?? '');
+        return exitCode === undefined ? undefined : { exitCode, said };
+      }),
+    ),
+  ).catch((error) => {
+    // Nobody would know that it goes on starting.
+    if (child.pid && exitCode === undefined) process.kill(child.pid, 'SIGTERM');
+    throw error;
+  });
   return true;
+}
+
+/** What asks a question or takes long, side by side. */
+async function prepareHere(context) {
+  const node = await needNode(context);
+  const { url, address, host } = configuredServers(context);
+  await together([
+    needProduct(context, { node, build: 'when needed' }),
+    needTemporal(context, { address }),
+    needServers(context, { url, host }),
+  ]);
+}
+
+async function needServers(context, { url, host }) {
+  const { engine } = await findDocker(context, { host });
+  await needDatabase(context, { url, docker: engine?.host ? { host: engine.host } : undefined });
+  await whyNoBuildCommands(context);
 }
 
 /** Until it is ready, or until `ended` says that it will not be. */
@@ -80,13 +95,7 @@ async function waitUntilReady({ layout }, ended) {
 /** Passes on what the background process said last and its exit code. */
 class BackgroundError extends LauncherError {
   constructor({ exitCode, said }) {
-    super(
-      'partFailed',
-      said
-        .split('\n')
-        .pop()
-        ?.replace(/^slipway: /, '') ?? 'it did not start',
-    );
+    super('partFailed', said.split(/^slipway: /m).pop() || 'it did not start');
     this.code = exitCode;
   }
 

@@ -3,7 +3,6 @@
 const fs = require('node:fs');
 
 const { EXIT_CODES } = require('../exit-codes.cjs');
-const { embeddedServers, readConfig } = require('../parts/instance-config.cjs');
 const { databaseSteps } = require('../tools/database.cjs');
 const { dockerSteps } = require('../tools/docker.cjs');
 const { nodeSteps } = require('../tools/node.cjs');
@@ -11,6 +10,7 @@ const { packagesFit } = require('../tools/npm-packages.cjs');
 const { isBuilt } = require('../tools/product-build.cjs');
 const { reasons, searchInOrder } = require('../tools/search.cjs');
 const { temporalSteps } = require('../tools/temporal.cjs');
+const { configuredServers } = require('./configured.cjs');
 const { productCli } = require('./product-cli.cjs');
 const { runningLauncher } = require('./running.cjs');
 
@@ -20,8 +20,7 @@ const { runningLauncher } = require('./running.cjs');
  */
 async function doctor(context) {
   const { machine, terminal, packages, root, layout } = context;
-  const config = knownConfig(context);
-  const { DATABASE_URL: url, TEMPORAL_ADDRESS: address, DOCKER_HOST: host } = config;
+  const { url, address, host } = configuredServers(context);
   const look = (steps) => searchInOrder(steps, { obtain: false });
   const docker = await look(dockerSteps(machine, { host, packages }));
   const engine = docker.found?.host ? { host: docker.found.host } : undefined;
@@ -42,24 +41,6 @@ async function doctor(context) {
   const isSound = rows.every(([, result]) => result.optional || result.found || result.note || result.would);
   const inside = runningLauncher(layout)?.state.isReady ? await productCli(context, ['doctor']) : 0;
   return isSound && inside === 0 ? 0 : EXIT_CODES.unexpected[0];
-}
-
-/** Addresses of servers that are not the launcher's to run. */
-function knownConfig({ layout, machine }) {
-  const { env } = machine;
-  const fromEnvironment = {
-    DATABASE_URL: env.DATABASE_URL,
-    TEMPORAL_ADDRESS: env.TEMPORAL_ADDRESS,
-    DOCKER_HOST: env.DOCKER_HOST,
-  };
-  if (!fs.existsSync(layout.config)) return fromEnvironment;
-  const config = readConfig(layout.config, env);
-  const embedded = embeddedServers(config, env);
-  return {
-    DATABASE_URL: embedded.database ? undefined : config.DATABASE_URL,
-    TEMPORAL_ADDRESS: embedded.temporal ? undefined : config.TEMPORAL_ADDRESS,
-    DOCKER_HOST: config.DOCKER_HOST,
-  };
 }
 
 function commandRow(machine, packages, name) {

@@ -4,6 +4,7 @@ const fs = require('node:fs');
 
 const { LauncherError } = require('../exit-codes.cjs');
 const { runHere } = require('../foreground.cjs');
+const { interruptible } = require('../interrupt.cjs');
 const { environmentOn, needNode, needProduct } = require('../prepare.cjs');
 const { needRunning, runningLauncher } = require('./running.cjs');
 const { processEnvironment } = require('./start.cjs');
@@ -18,8 +19,7 @@ async function productCli(context, args) {
   const asksForHelp = args.includes('--help') || args.includes('-h');
   // With a database of somebody else's there is nothing that had to run first.
   if (!asksForHelp && !machine.env.DATABASE_URL) needRunning(layout);
-  const node = await needNode(context);
-  await needProduct(context, { node, build: runningLauncher(layout) ? false : 'when needed' });
+  const node = await prepared(context, runningLauncher(layout) ? false : 'when needed');
   const env = processEnvironment(context, node);
   if (!fs.existsSync(layout.config)) delete env.SLIPWAY_CONFIG;
   const docker = runningLauncher(layout)?.state.docker;
@@ -46,8 +46,7 @@ async function adminPassword({ layout }) {
  */
 async function execute(context, [command, ...args]) {
   if (!command) throw new LauncherError('usage', 'exec needs a command: bin/slipway exec node --version');
-  const node = await needNode(context);
-  await needProduct(context, { node, build: false });
+  const node = await prepared(context, false);
   try {
     return await runHere(command, args, { env: environmentOn(context, node) });
   } catch (error) {
@@ -58,9 +57,17 @@ async function execute(context, [command, ...args]) {
 
 /** @param {import('../context.cjs').Context} context */
 async function build(context) {
-  const node = await needNode(context);
-  await needProduct(context, { node, build: 'always' });
+  await prepared(context, 'always');
   return 0;
+}
+
+/** The chosen Node, with the npm packages and the built product where `build` asks for it. */
+function prepared(context, build) {
+  return interruptible(async () => {
+    const node = await needNode(context);
+    await needProduct(context, { node, build });
+    return node;
+  });
 }
 
 module.exports = { productCli, adminPassword, execute, build };

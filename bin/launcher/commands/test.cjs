@@ -31,6 +31,8 @@ const TEST_COMMANDS = {
   debootstrap: 'debootstrap',
 };
 
+const ALL_TESTS = 'test/**/*.test.ts';
+
 const CHECKS = ['lint', 'typecheck', 'build:dist'];
 
 /**
@@ -43,19 +45,21 @@ async function test(context, { rest }) {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'slipway-test-'));
   const run = { context, folder, supervisor: undefined, cleanUps: [] };
   const interrupt = listenForInterrupt({ onSecond: () => run.supervisor?.killAll() });
+  let result;
   try {
     const env = await interrupt.unlessInterrupted(prepareTests(run));
     const failed = await interrupt.unlessInterrupted(runChecks(context, env));
     const { passes, failures, code } = await runMocha(context, env, rest);
     if (code !== 0 && failures === 0) failed.push(`mocha ended with code ${code}`);
-    for (const name of failed) terminal.say(`failed: ${name}`);
-    terminal.say(`${passes} passed, ${failures + failed.length} failed`);
-    return failures + failed.length === 0 ? 0 : 1;
+    result = { passes, failures: failures + failed.length, failed };
   } finally {
     await run.supervisor?.stop();
     for (const cleanUp of run.cleanUps) await cleanUp();
     fs.rmSync(folder, { recursive: true, force: true });
   }
+  for (const name of result.failed) terminal.say(`failed: ${name}`);
+  terminal.say(`${result.passes} passed, ${result.failures} failed`);
+  return result.failures === 0 ? 0 : 1;
 }
 
 /** Tools, packages, and a Docker engine that is not the running product's. */
@@ -107,15 +111,24 @@ async function dockerForTests(run, env) {
 async function runChecks({ machine, terminal, root }, env) {
   const failed = [];
   for (const name of CHECKS) {
-    const { code, output } = await terminal.step(name, async () => {
-      const result = await runScript(machine, name, { root, env });
-      return result;
-    });
-    if (code === 0) continue;
-    terminal.say(lastLines(output, 60));
-    failed.push(name);
+    try {
+      await terminal.step(name, () => runCheck(machine, name, { root, env }));
+    } catch (error) {
+      terminal.say(error.message);
+      failed.push(name);
+    }
   }
   return failed;
+}
+
+async function runCheck(machine, name, { root, env }) {
+  const { code, output } = await runScript(machine, name, { root, env });
+  if (code !== 0) throw new Error(lastLines(output, 100));
+}
+
+/** Everything, unless the arguments name test files. */
+function filesToTest(rest) {
+  return rest.some((argument) => /\.ts$/.test(argument)) ? [] : [ALL_TESTS];
 }
 
 async function runMocha({ machine, terminal, root }, env, rest) {
@@ -125,7 +138,7 @@ async function runMocha({ machine, terminal, root }, env, rest) {
   const colour = process.stdout.isTTY ? ['--color'] : [];
   let tail = '';
   const since = Date.now();
-  const code = await runHere(env.SLIPWAY_NODE, [mocha, ...colour, ...rest], {
+  const code = await runHere(env.SLIPWAY_NODE, [mocha, ...colour, ...rest, ...filesToTest(rest)], {
     cwd: root,
     env,
     onOutput: (chunk) => (tail = (tail + chunk).slice(-1_000_000)),

@@ -20,7 +20,7 @@ const READY_TIMEOUT_MS = 60_000;
 function privateTemporal(layout, cli, { address, uiUrl, namespace = 'default' }) {
   const { hostname, port } = new URL(`tcp://${address}`);
   const ui = uiUrl ? ['--ui-ip', hostname, '--ui-port', new URL(uiUrl).port] : ['--headless'];
-  fs.mkdirSync(layout.temporal, { recursive: true });
+  fs.mkdirSync(layout.temporal, { recursive: true, mode: 0o700 });
   const command = [
     cli.bin,
     'server',

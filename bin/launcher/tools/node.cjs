@@ -3,7 +3,7 @@
 const fs = require('node:fs');
 const path = require('node:path');
 
-const { lastLines } = require('../child-process.cjs');
+const { plainReason } = require('../child-process.cjs');
 const { isAtLeast } = require('../versions.cjs');
 const { fillCache } = require('./tool-cache.cjs');
 
@@ -57,11 +57,13 @@ async function fetchNode(machine, name, draft) {
       work,
       '--no-save',
       '--no-audit',
+      '--prefer-offline',
+      '--fetch-retry-mintimeout=2000',
       '--no-fund',
       `${name}@${NODE_LINE}`,
     ];
     const { code, output } = await machine.capture('npm', args, { cwd: work });
-    if (code !== 0) return `npm could not fetch ${name}@${NODE_LINE} (${lastLines(output)})`;
+    if (code !== 0) return `npm could not fetch ${name}@${NODE_LINE} (${plainReason(output)})`;
     fs.renameSync(path.join(work, 'node_modules', name), draft);
     return undefined;
   } finally {

@@ -3,7 +3,7 @@
 const fs = require('node:fs');
 const path = require('node:path');
 
-const { lastLines } = require('../child-process.cjs');
+const { plainReason } = require('../child-process.cjs');
 const { LauncherError } = require('../exit-codes.cjs');
 const { readJson } = require('../pid-records.cjs');
 
@@ -37,7 +37,7 @@ async function ensurePackages(machine, terminal, root) {
       'packages',
       'npm is missing: install it (Debian: apt-get install npm), then try again',
     );
-  const args = ['ci', '--no-audit', '--no-fund'];
+  const args = ['ci', '--no-audit', '--no-fund', '--prefer-offline', '--fetch-retry-mintimeout=2000'];
   const { code, output } = await terminal.step('installing the npm packages', (detail) =>
     machine.capture(npm, args, {
       cwd: root,
@@ -48,10 +48,11 @@ async function ensurePackages(machine, terminal, root) {
   if (code === 0 && fs.existsSync(path.join(root, 'node_modules'))) return;
   const errors = output
     .split('\n')
-    .filter((line) => /npm (ERR!|error)/.test(line) && !/complete log|^\S+ \S+ *$/.test(line));
+    .filter((line) => /^npm (ERR!|error)/.test(line) && !/complete log/.test(line));
+  const why = plainReason(errors.slice(0, 8).join('\n') || output);
   throw new LauncherError(
     'packages',
-    `npm ci failed (${(errors[0] ?? lastLines(output)).replace(/npm (ERR!|error) ?/, '')}): check the network and npm's registry setting, then try again`,
+    `npm ci failed (${why}): check the network and npm's registry setting, then try again`,
   );
 }
 

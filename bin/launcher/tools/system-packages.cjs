@@ -2,7 +2,7 @@
 
 const fs = require('node:fs');
 
-const { lastLines } = require('../child-process.cjs');
+const { plainReason } = require('../child-process.cjs');
 const { LauncherError } = require('../exit-codes.cjs');
 
 const POLICY = '/usr/sbin/policy-rc.d';
@@ -86,7 +86,7 @@ async function aptInstall(machine, names, detail) {
   const list = names.join(' ');
   throw new LauncherError(
     'systemPackage',
-    `apt-get could not install ${list} (${lastLines(result.output)}): check the network and the package sources, then try again`,
+    `apt-get could not install ${list} (${plainReason(result.output)}): check the network and the package sources, then try again`,
   );
 }
 

@@ -5,7 +5,7 @@ const path = require('node:path');
 const { pipeline } = require('node:stream/promises');
 const { Readable } = require('node:stream');
 
-const { lastLines } = require('../child-process.cjs');
+const { lastLines, plainReason } = require('../child-process.cjs');
 const { isAtLeast } = require('../versions.cjs');
 const { fillCache } = require('./tool-cache.cjs');
 
@@ -85,7 +85,7 @@ async function downloadCli(machine, draft, detail) {
     fs.renameSync(path.join(work, 'temporal'), draft);
     return undefined;
   } catch (error) {
-    return `no download (${error.cause?.code ?? error.cause?.message ?? error.message})`;
+    return `no download (${plainReason(error.cause?.code ?? error.cause?.message ?? error.message)})`;
   } finally {
     fs.rmSync(work, { recursive: true, force: true });
   }
@@ -115,10 +115,10 @@ async function buildCli(machine, draft, detail) {
   try {
     const { code, output } = await machine.capture(
       'go',
-      ['install', '-trimpath', '-ldflags=-s -w', `github.com/temporalio/cli/cmd/temporal@${CLI_VERSION}`],
-      { env: { ...machine.env, GOBIN: work, GOFLAGS: '' }, cwd: work, onLine: detail },
+      ['install', `github.com/temporalio/cli/cmd/temporal@${CLI_VERSION}`],
+      { env: { ...machine.env, GOBIN: work }, cwd: work, onLine: detail },
     );
-    if (code !== 0) return `go install failed (${lastLines(output)})`;
+    if (code !== 0) return `go install failed (${plainReason(output)})`;
     fs.renameSync(path.join(work, 'temporal'), draft);
     return undefined;
   } finally {

@@ -4,6 +4,7 @@ const fs = require('node:fs');
 const path = require('node:path');
 
 const { LauncherError } = require('../exit-codes.cjs');
+const { whyNotWritable } = require('../folders.cjs');
 const { withLock } = require('../lock-file.cjs');
 
 /**
@@ -41,17 +42,12 @@ async function fillCache(machine, name, terminal, { existing, make }) {
 }
 
 function assertWritable(folder) {
-  try {
-    fs.mkdirSync(folder, { recursive: true });
-    const trial = path.join(folder, `.write-test-${process.pid}`);
-    fs.writeFileSync(trial, '');
-    fs.rmSync(trial);
-  } catch (error) {
-    throw new LauncherError(
-      'cache',
-      `the cache folder ${folder} cannot be written (${error.code}): make it writable or set XDG_CACHE_HOME to a folder that is`,
-    );
-  }
+  const why = whyNotWritable(folder);
+  if (!why) return;
+  throw new LauncherError(
+    'cache',
+    `the cache folder ${folder} cannot be written (${why}): make it writable or set XDG_CACHE_HOME to a folder that is`,
+  );
 }
 
 module.exports = { fillCache };
