@@ -26,7 +26,8 @@ export const configSchema = z.object({
   REGISTRY_TITLE_SHORT: z.string().default('Slipway'),
 
   DATABASE_URL: z.url({ protocol: /^(mysql|mariadb)$/ }),
-  DATABASE_POOL_SIZE: z.coerce.number().int().min(1).default(10),
+  /** At least 2: a migration holds its lock on one connection and works on another. */
+  DATABASE_POOL_SIZE: z.coerce.number().int().min(2).default(10),
   /** Seals secrets at rest; any text of 16 characters and more, the key is derived from it. */
   DATABASE_SECRET_KEY: z.string().min(16),
 

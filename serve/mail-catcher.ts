@@ -9,16 +9,10 @@ import { SMTPServer } from 'smtp-server';
 
 import type { Config } from '../config/schema';
 import type { Logger } from '../telemetry/logger';
+import type { CaughtMail } from './mail-pages';
 import { renderInbox, renderMail } from './mail-pages';
 
 const LARGEST_MAIL_BYTES = 10 * 1024 * 1024;
-
-export interface CaughtMail {
-  id: string;
-  receivedAtMs: number;
-  to: string[];
-  subject: string;
-}
 
 export interface MailCatcher {
   close(): Promise<void>;

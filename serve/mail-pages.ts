@@ -1,4 +1,9 @@
-import type { CaughtMail } from './mail-catcher';
+export interface CaughtMail {
+  id: string;
+  receivedAtMs: number;
+  to: string[];
+  subject: string;
+}
 
 const STYLE =
   'body{font-family:sans-serif;margin:2rem auto;max-width:60rem;padding:0 1rem}table{border-collapse:collapse;width:100%}' +

@@ -6,10 +6,10 @@ import {
 } from '../../commands/notifications/email-authorization';
 import { AuthorizedEmail } from '../../db/entities/notifications';
 import { normaliseEmail } from '../../model/rule-configs';
+import { foundRepository } from '../found-repository';
 import type { ApiRoute } from '../route';
 import { confirmationPage, resultPage } from './confirmation-pages';
 import type { NotificationRouteDeps } from './notifications.routes';
-import { ruleRepository } from './notifications.routes';
 
 const PATH = '/repository/{r}/authorizedemail/{email}';
 
@@ -22,7 +22,7 @@ export function createAuthorizedEmailRoutes(deps: NotificationRouteDeps): ApiRou
       operationId: 'checkRepoEmailAuthorized',
       access: 'repository-admin',
       async handle(request) {
-        const repository = ruleRepository(request);
+        const repository = foundRepository(request);
         const email = normaliseEmail(request.params.email);
         const row =
           email &&
@@ -37,7 +37,7 @@ export function createAuthorizedEmailRoutes(deps: NotificationRouteDeps): ApiRou
       operationId: 'sendAuthorizeRepoEmail',
       access: 'repository-admin',
       async handle(request) {
-        const repository = ruleRepository(request);
+        const repository = foundRepository(request);
         const row = await requestEmailAuthorization(
           deps,
           request.actor,
@@ -53,7 +53,7 @@ export function createAuthorizedEmailRoutes(deps: NotificationRouteDeps): ApiRou
       operationId: 'confirmRepoEmailAuthorized',
       access: 'superuser',
       async handle(request) {
-        const repository = ruleRepository(request);
+        const repository = foundRepository(request);
         const row = await confirmForRepository(deps, request.actor, repository, request.params.email ?? '');
         return { status: 200, body: presentEmail(row, repository) };
       },

@@ -2,12 +2,12 @@ import { z } from 'zod';
 
 import type { ActDeps } from '../../commands/act';
 import { ActError } from '../../commands/act-error';
-import type { RuleRepository } from '../../commands/notifications/rules';
 import { createRule, deleteRule, resetRule, testRule } from '../../commands/notifications/rules';
 import { NotificationRule } from '../../db/entities/notifications';
 import type { PublicAddress } from '../../model/event-payloads';
 import { repositoryPayload } from '../../model/event-payloads';
-import type { ApiRequest, ApiRoute } from '../route';
+import { foundRepository } from '../found-repository';
+import type { ApiRoute } from '../route';
 import { presentRule } from './present-rule';
 
 export interface NotificationRouteDeps extends ActDeps {
@@ -35,7 +35,7 @@ export function createNotificationRoutes(deps: NotificationRouteDeps): ApiRoute[
       operationId: 'listRepoNotifications',
       ...ADMIN,
       async handle(request) {
-        const { id } = ruleRepository(request);
+        const { id } = foundRepository(request);
         const rules = await deps.dataSource.manager.find(NotificationRule, {
           where: { repositoryId: id },
           order: { id: 'ASC' },
@@ -52,7 +52,7 @@ export function createNotificationRoutes(deps: NotificationRouteDeps): ApiRoute[
       async handle(request) {
         const { event, method, config, eventConfig, title } = newRule.parse(request.body);
         const input = { event, method, config, eventConfig, title: title ?? null };
-        const rule = await createRule(deps, request.actor, ruleRepository(request), input);
+        const rule = await createRule(deps, request.actor, foundRepository(request), input);
         return { status: 201, body: presentRule(rule) };
       },
     },
@@ -62,7 +62,7 @@ export function createNotificationRoutes(deps: NotificationRouteDeps): ApiRoute[
       operationId: 'getRepoNotification',
       ...ADMIN,
       async handle(request) {
-        const { id } = ruleRepository(request);
+        const { id } = foundRepository(request);
         const uuid = request.params.uuid ?? '';
         const rule = await deps.dataSource.manager.findOneBy(NotificationRule, { uuid, repositoryId: id });
         if (!rule) throw new ActError('not-found', `there is no notification "${uuid}"`);
@@ -75,7 +75,7 @@ export function createNotificationRoutes(deps: NotificationRouteDeps): ApiRoute[
       operationId: 'deleteRepoNotification',
       ...ADMIN,
       async handle(request) {
-        await deleteRule(deps, request.actor, ruleRepository(request), request.params.uuid ?? '');
+        await deleteRule(deps, request.actor, foundRepository(request), request.params.uuid ?? '');
         return { status: 204 };
       },
     },
@@ -85,7 +85,7 @@ export function createNotificationRoutes(deps: NotificationRouteDeps): ApiRoute[
       operationId: 'resetRepositoryNotificationFailures',
       ...ADMIN,
       async handle(request) {
-        await resetRule(deps, request.actor, ruleRepository(request), request.params.uuid ?? '');
+        await resetRule(deps, request.actor, foundRepository(request), request.params.uuid ?? '');
         return { status: 204 };
       },
     },
@@ -95,22 +95,11 @@ export function createNotificationRoutes(deps: NotificationRouteDeps): ApiRoute[
       operationId: 'testRepoNotification',
       ...ADMIN,
       async handle(request) {
-        const repository = ruleRepository(request);
+        const repository = foundRepository(request);
         const payload = { ...repositoryPayload(deps.address, repository) };
         await testRule(deps, request.actor, repository, request.params.uuid ?? '', payload);
         return { status: 200, body: {} };
       },
     },
   ];
-}
-
-/** What the commands need of the repository that the router found. */
-export function ruleRepository({ repository: access }: ApiRequest): RuleRepository {
-  if (!access?.repository || !access.namespace) throw new ActError('not-found', 'Not Found');
-  return {
-    id: access.repository.id,
-    namespaceId: access.namespace.id,
-    namespace: access.path.namespace,
-    name: access.path.name,
-  };
 }
