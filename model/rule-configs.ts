@@ -5,6 +5,8 @@ export const CONFIRM_EMAIL = 'confirm_email';
 
 export interface WebhookConfig {
   url: string;
+  /** Makes the body in place of the payload. */
+  template?: string;
 }
 
 export interface BellTargetConfig {
@@ -18,7 +20,9 @@ const LONGEST_URL = 4096;
 export function readWebhookConfig(config: unknown): WebhookConfig | undefined {
   const url = field(config, 'url');
   if (typeof url !== 'string' || url.length > LONGEST_URL || !URL.canParse(url)) return undefined;
-  return /^https?:$/.test(new URL(url).protocol) ? { url } : undefined;
+  if (!/^https?:$/.test(new URL(url).protocol)) return undefined;
+  const template = field(config, 'template');
+  return typeof template === 'string' && template !== '' ? { url, template } : { url };
 }
 
 /** Lower case; undefined when it is no address of the form `name@dotted.domain`, at most 254 characters. */

@@ -13,6 +13,7 @@ import { issueConfirmationCode } from '../../commands/notifications/email-author
 import type { Config } from '../../config/schema';
 import type { OwedDelivery } from '../../db/stores/notifications';
 import { findDelivery } from '../../db/stores/notifications';
+import { renderBodyTemplate } from '../../model/body-template';
 import { describeEvent } from '../../model/event-messages';
 import { isEventKind } from '../../model/events';
 import { CONFIRM_EMAIL, readBellTarget, readEmailConfig, readWebhookConfig } from '../../model/rule-configs';
@@ -118,7 +119,9 @@ async function postWebhook(
         'x-slipway-delivery': delivery.uuid,
         'x-slipway-event': delivery.event,
       },
-      body: JSON.stringify(delivery.payload),
+      body: config.template
+        ? renderBodyTemplate(config.template, delivery.payload)
+        : JSON.stringify(delivery.payload),
       timeoutMs: deps.config.NOTIFICATION_SEND_TIMEOUT * 1000,
       maxResponseBytes: LARGEST_ANSWER_BYTES,
       signal: cancellationSignal(),

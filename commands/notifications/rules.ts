@@ -7,6 +7,7 @@ import { DELIVERY_METHODS, EVENT_KINDS, isEventKind } from '../../model/events';
 import { readBellTarget, readEmailConfig, readWebhookConfig } from '../../model/rule-configs';
 import { configuredLevel } from '../../model/rule-filters';
 import { sampleEventData } from '../../model/sample-events';
+import { checkBodyTemplate } from '../../model/body-template';
 import { matchesWhole } from '../../model/patterns';
 import type { Act, ActDeps, Actor } from '../act';
 import { runAct, writeAudit } from '../act';
@@ -165,9 +166,7 @@ async function checkConfig(
 ): Promise<void> {
   switch (method) {
     case 'webhook':
-      if (!config.url) throw new ActError('invalid', 'Missing webhook URL', 'config.url');
-      if (!readWebhookConfig(config)) throw new ActError('invalid', 'Invalid webhook URL', 'config.url');
-      return;
+      return checkWebhook(config);
     case 'email':
       return checkEmail(act, repository, config);
     case 'quay_notification':
@@ -175,6 +174,14 @@ async function checkConfig(
     default:
       method satisfies never;
   }
+}
+
+function checkWebhook(config: Record<string, unknown>): void {
+  if (!config.url) throw new ActError('invalid', 'Missing webhook URL', 'config.url');
+  const webhook = readWebhookConfig(config);
+  if (!webhook) throw new ActError('invalid', 'Invalid webhook URL', 'config.url');
+  const problem = webhook.template === undefined ? undefined : checkBodyTemplate(webhook.template);
+  if (problem) throw new ActError('invalid', `the body template ${problem}`, 'config.template');
 }
 
 async function checkEmail(

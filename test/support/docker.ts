@@ -1,12 +1,9 @@
 import { execFileSync } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
 import { createReadStream, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Readable } from 'node:stream';
 
 import Docker from 'dockerode';
-import { pack } from 'tar-stream';
 
 import { atEndOfRun } from './cleanup';
 import { eventually } from './eventually';
@@ -104,14 +101,6 @@ export function importDebian(reference: string): Promise<void> {
   const root = debianRoot();
   if ('missing' in root) throw new Error(root.missing);
   return importImage(createReadStream(root.archive), reference);
-}
-
-/** Makes an image of one layer with a megabyte that no other image has; nothing in it can run. */
-export function importSmallImage(reference: string): Promise<void> {
-  const tar = pack();
-  tar.entry({ name: 'unique' }, randomBytes(1024 * 1024));
-  tar.finalize();
-  return importImage(Readable.from(tar), reference);
 }
 
 async function importImage(tar: NodeJS.ReadableStream, reference: string): Promise<void> {

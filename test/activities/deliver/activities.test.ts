@@ -131,6 +131,18 @@ describe('deliver activities', function () {
       assert.equal((await stored(delivery)).responseStatus, 204);
     });
 
+    it('posts what the template of the rule makes of the payload', async () => {
+      const receiver = await receive();
+      const { delivery } = await owe('webhook', {
+        url: receiver.url,
+        template: '{"text":"${repository}: ${updated_tags[*]}"}',
+      });
+      await run(activities().postWebhook, delivery.uuid);
+      assert.deepEqual(JSON.parse(receiver.received[0]?.body ?? ''), {
+        text: `${String(delivery.payload.repository)}: v1`,
+      });
+    });
+
     it('asks for another try after a 503, as late as the receiver wants', async () => {
       const receiver = await receive(
         (response) => void response.writeHead(503, { 'retry-after': '7' }).end(),

@@ -129,6 +129,7 @@ describe('notification commands', () => {
         [{ method: 'pigeon' }, 'method', /"pigeon" is not a method/],
         [{ config: {} }, 'config.url', /Missing webhook URL/],
         [{ config: { url: 'telnet://example.com' } }, 'config.url', /Invalid webhook URL/],
+        [{ config: { url: 'https://example.com', template: '"${}"' } }, 'config.template', /not legal/],
         [{ method: 'email', config: {} }, 'config.email', /Missing e-mail address/],
         [{ method: 'email', config: { email: 'a@b.example' } }, 'config.email', /not authorized/],
         [{ method: 'quay_notification', config: {} }, 'config.target', /Missing target/],
