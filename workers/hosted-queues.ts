@@ -6,6 +6,11 @@ import type { NativeConnection, WorkerOptions } from '@temporalio/worker';
 import { Worker } from '@temporalio/worker';
 import type { DataSource } from 'typeorm';
 
+import { createBuildRecordActivities } from '../activities/build/build-records';
+import { createBuildStepActivities } from '../activities/build/build-steps';
+import { createEngine } from '../activities/build/engine';
+import { createHoldActivities } from '../activities/build/hold-builder';
+import type { BuildStepDeps } from '../activities/build/step-deps';
 import { createDeliverActivities } from '../activities/deliver/activities';
 import { createMailer } from '../activities/deliver/mailer';
 import { createOrphanActivities } from '../activities/maintain/orphans';
@@ -19,7 +24,7 @@ import { createOutboundHttp } from '../outbound/http';
 import { indexerState } from '../scanner/indexer-state';
 import type { Storage } from '../storage/driver';
 import type { Logger } from '../telemetry/logger';
-import { QUEUES } from '../workflows/shared/queues';
+import { QUEUES, hostQueue } from '../workflows/shared/queues';
 
 export type HostedQueue = keyof typeof QUEUES;
 
@@ -48,7 +53,27 @@ const HOSTS: Record<HostedQueue, (context: WorkerContext) => Hosted[]> = {
     },
   ],
 
-  build: () => [],
+  build: (context) => {
+    const { client, config, hostId } = context;
+    const taskQueue = hostQueue(hostId);
+    return [
+      {
+        taskQueue: QUEUES.build,
+        activities: createHoldActivities({ client, taskQueue }),
+        // A hold lasts as long as its build: this is the number of builds at once.
+        maxConcurrentActivityTaskExecutions: config.BUILD_CONCURRENCY,
+        maxHeartbeatThrottleInterval: '1s',
+      },
+      {
+        taskQueue,
+        activities: createBuildStepActivities(buildStepDeps(context)),
+        // One step per hold, and the clean-up of builds that were just lost.
+        maxConcurrentActivityTaskExecutions: config.BUILD_CONCURRENCY * 2,
+        // A cancel has to reach the engine within 5 s.
+        maxHeartbeatThrottleInterval: '1s',
+      },
+    ];
+  },
 
   scan: (context) => [
     {
@@ -73,6 +98,7 @@ const HOSTS: Record<HostedQueue, (context: WorkerContext) => Hosted[]> = {
     {
       taskQueue: QUEUES.maintenance,
       activities: {
+        ...createBuildRecordActivities({ ...buildDeps(context), storage: context.storage }),
         ...createOrphanActivities({ ...buildDeps(context), client: context.client, indexerState }),
         ...createPurgeActivities({ dataSource: context.dataSource, storage: context.storage, now: Date.now }),
       },
@@ -123,6 +149,20 @@ function scanActivities(context: WorkerContext) {
   const folder = config.ADVISORIES_PATH;
   const refresher = new AdvisoryRefresher({ dataSource, now: Date.now, folder, logger });
   return createScanActivities({ ...buildDeps(context), config, storage }, refresher);
+}
+
+/** Also for the sweep of a build host. */
+export function buildStepDeps({
+  config,
+  dataSource,
+}: Pick<WorkerContext, 'config' | 'dataSource'>): BuildStepDeps {
+  return {
+    dataSource,
+    now: Date.now,
+    config,
+    docker: createEngine(config.DOCKER_HOST),
+    policy: createAddressPolicy({ allowedNetworks: config.OUTBOUND_ALLOWED_NETWORKS }),
+  };
 }
 
 function deliverActivities({ config, dataSource }: WorkerContext) {

@@ -17,6 +17,7 @@ import type { HostedQueue } from './hosted-queues';
 import { createWorkers, isHostedQueue } from './hosted-queues';
 import { connectWorker, installRuntime } from './runtime';
 import { reconcileSchedules } from './schedules';
+import { sweepBuildHost } from './sweep-build-host';
 
 /** The process `worker --queues a,b,c`: any number of them per queue. */
 async function main(): Promise<void> {
@@ -46,6 +47,7 @@ async function main(): Promise<void> {
         { config, logger, dataSource, storage, connection, client, hostId },
         queues,
       );
+      if (queues.includes('build')) void sweepBuildHost({ config, dataSource, logger }, stopping);
       await serve({ config, logger, connection, client, workers, queues, stopping });
     }
     await dataSource.destroy();

@@ -15,6 +15,9 @@ describe('sweepWorkDirectories', function () {
   let dataSource: DataSource;
   let folder: string;
   const now = Date.now();
+  const cleaned: { buildId: string; attempt: number }[] = [];
+  const cleanUp = (attempt: { buildId: string; attempt: number }) =>
+    Promise.resolve(void cleaned.push(attempt));
 
   before(async () => {
     dataSource = await sharedDatabase();
@@ -25,7 +28,7 @@ describe('sweepWorkDirectories', function () {
   afterEach(() => rmSync(folder, { recursive: true }));
 
   function sweep(): Promise<string[]> {
-    return sweepWorkDirectories({ dataSource, now: () => now, folder });
+    return sweepWorkDirectories({ dataSource, now: () => now, folder, cleanUp });
   }
 
   function checkout(name: string): string {
@@ -38,6 +41,7 @@ describe('sweepWorkDirectories', function () {
     const ended = await insertBuild(dataSource, { phase: 'internalerror', endedAtMs: now - 60_000 });
     const names = [checkout(`${ended.uuid}-1`), checkout(ended.uuid), checkout(randomUUID())];
     assert.deepEqual((await sweep()).sort(), names.sort());
+    assert.deepEqual(cleaned, [{ buildId: ended.uuid, attempt: 1 }]);
     assert.deepEqual(readdirSync(folder), []);
   });
 
@@ -51,7 +55,7 @@ describe('sweepWorkDirectories', function () {
 
   it('has nothing to do where no build has been yet', async () => {
     assert.deepEqual(
-      await sweepWorkDirectories({ dataSource, now: () => now, folder: join(folder, 'none') }),
+      await sweepWorkDirectories({ dataSource, now: () => now, folder: join(folder, 'none'), cleanUp }),
       [],
     );
   });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -8,10 +8,12 @@ import type { DataSource } from 'typeorm';
 
 import { SYSTEM, enqueue, runAct } from '../../commands/act';
 import { raiseEvent } from '../../commands/notifications/raise-event';
+import { Build } from '../../db/entities/builds';
 import { Delivery, NotificationRule } from '../../db/entities/notifications';
 import { createDataSource } from '../../db/data-source';
 import { migrate } from '../../db/migrate';
 import { TEST_SECRET_KEY, emptyDatabase } from '../support/database';
+import { insertBuild } from '../support/builds';
 import { eventually } from '../support/eventually';
 import { buildOrganization, buildRepository } from '../support/factories';
 import { Gate } from '../support/gate';
@@ -178,7 +180,58 @@ describe('the processes worker and relay', function () {
     assert.deepEqual(await Promise.all(both.map((part) => exitOf(part, 'SIGTERM'))), [0, 0]);
   });
 
-  it('make our record true when a workflow is terminated', async () => {
+  it('end the record of a build whose workflow is terminated, and let its queue go on', async () => {
+    const both = [await start('workers/main.ts', QUEUES), await start('workers/relay-main.ts')];
+    await Promise.all(both.map((part) => part.healthy()));
+    const { uuid, namespace, repositoryId } = await insertBuild(dataSource, {
+      phase: 'waiting',
+      createdAtMs: Date.now() - 60_000,
+    });
+    await runAct({ dataSource, now: Date.now }, SYSTEM, (act) =>
+      enqueue(act, {
+        kind: 'build.queued',
+        orderingKey: `repository:${repositoryId}`,
+        payload: {
+          buildId: uuid,
+          namespace,
+          repository: 'app',
+          triggerKind: 'custom-git',
+          displayName: '1a2b3c4',
+        },
+      }),
+    );
+    // No build worker runs here, so the build waits for its slot.
+    const handle = server.client.workflow.getHandle(`build:${uuid}`);
+    await eventually(async () => assert.equal((await handle.describe()).status.name, 'RUNNING'));
+    await handle.terminate();
+    await eventually(async () => {
+      const build = await dataSource.manager.findOneByOrFail(Build, { uuid });
+      assert.equal(build.phase, 'internalerror');
+      assert.match(build.errorMessage ?? '', /terminated by an operator/);
+    });
+    const queue = server.client.workflow.getHandle(`build-queue:${namespace}`);
+    await eventually(async () => assert.equal((await queue.describe()).status.name, 'COMPLETED'));
+    await Promise.all(both.map((part) => part.stop()));
+  });
+
+  it('serve a build host and free it of what dead builds left', async () => {
+    const builds = mkdtempSync(join(folder, 'builds-'));
+    mkdirSync(join(builds, randomUUID()));
+    const part = await startPart({
+      script: 'workers/main.ts',
+      args: ['--queues', 'build'],
+      databaseUrl,
+      temporalAddress: server.address,
+      env: { BUILD_WORK_DIR: builds, BUILD_HOST_ID: 'host-1' },
+    });
+    parts.push(part);
+    await part.healthy();
+    await eventually(() => assert.deepEqual(readdirSync(builds), []));
+    await eventually(() => assert.match(part.output(), /"taskQueue":"build:host-1"/));
+    assert.equal(await exitOf(part, 'SIGTERM'), 0);
+  });
+
+  it('end the record of a delivery whose workflow is terminated', async () => {
     const worker = await start('workers/main.ts', QUEUES);
     await worker.healthy();
     const uuid = randomUUID();
