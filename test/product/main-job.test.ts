@@ -88,9 +88,7 @@ describe('the main job', function () {
       authconfig: { username: name, password, serveraddress: made.host },
     });
     await new Promise<void>((resolve, reject) => {
-      engine.modem.followProgress(stream as NodeJS.ReadableStream, (error) =>
-        error ? reject(error) : resolve(),
-      );
+      engine.modem.followProgress(stream, (error) => (error ? reject(error) : resolve()));
     });
     const container = await engine.createContainer({
       Image: reference,
@@ -173,8 +171,9 @@ describe('the main job', function () {
     }, 30_000);
     const ofBuild = listed.find(({ id }) => id === `build:${build?.id}`);
     assert.equal(ofBuild?.phase, 'complete');
-    for (const { id, summary } of listed)
+    for (const { id, summary } of listed) {
       assert.match(summary, new RegExp(project.path), `${id}: ${summary}`);
+    }
     const steps = new Set<string>();
     const history = await made.temporal.client.workflow.getHandle(`build:${build?.id}`).fetchHistory();
     for (const event of history.events ?? []) {

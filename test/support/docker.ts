@@ -1,9 +1,12 @@
 import { execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { createReadStream, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 
 import Docker from 'dockerode';
+import { pack } from 'tar-stream';
 
 import { atEndOfRun } from './cleanup';
 import { eventually } from './eventually';
@@ -80,12 +83,7 @@ export function debianRoot(): { archive: string } | { missing: string } {
   const folder = mkdtempSync(join(tmpdir(), 'slw-debian-'));
   try {
     execFileSync('debootstrap', ['--variant=minbase', 'bookworm', join(folder, 'root')], { stdio: 'ignore' });
-    const parts = [
-      '-C',
-      join(folder, 'root'),
-      '--exclude=./var/cache/apt/archives/*.deb',
-      '--exclude=./dev/*',
-    ];
+    const parts = ['-C', join(folder, 'root'), ...UNUSED.map((path) => `--exclude=./${path}/*`)];
     execFileSync('tar', [...parts, '-cf', `${archive}.${process.pid}`, '.']);
     renameSync(`${archive}.${process.pid}`, archive);
     return { archive };
@@ -103,6 +101,14 @@ export function importDebian(reference: string): Promise<void> {
   return importImage(createReadStream(root.archive), reference);
 }
 
+/** Makes an image of one layer with a megabyte that no other image has; nothing in it can run. */
+export function importSmallImage(reference: string): Promise<void> {
+  const tar = pack();
+  tar.entry({ name: 'unique' }, randomBytes(1024 * 1024));
+  tar.finalize();
+  return importImage(Readable.from(tar), reference);
+}
+
 async function importImage(tar: NodeJS.ReadableStream, reference: string): Promise<void> {
   const engine = await docker();
   const colon = reference.lastIndexOf(':');
@@ -111,8 +117,6 @@ async function importImage(tar: NodeJS.ReadableStream, reference: string): Promi
     tag: reference.slice(colon + 1),
   });
   await new Promise<void>((resolve, reject) => {
-    engine.modem.followProgress(stream as NodeJS.ReadableStream, (error) =>
-      error ? reject(error) : resolve(),
-    );
+    engine.modem.followProgress(stream, (error) => (error ? reject(error) : resolve()));
   });
 }

@@ -69,8 +69,9 @@ export function product(): Promise<Product> {
 }
 
 async function startProduct(): Promise<Product> {
-  if (!existsSync(join(DIST, 'serve', 'main.js')))
+  if (!existsSync(join(DIST, 'serve', 'main.js'))) {
     throw new Error('build the product first: npm run build:dist');
+  }
   const home = mkdtempSync(join(tmpdir(), 'slipway-product-'));
   const temporal = await ownTemporal(join(home, 'temporal.db'));
   const config = await configure(home, temporal);
@@ -102,8 +103,9 @@ async function startProduct(): Promise<Product> {
       const process_ = startProcess(process.execPath, [join(DIST, script), ...args], env);
       running.set(part, { process: process_, healthPort });
       await eventually(async () => {
-        if (process_.child.exitCode !== null)
+        if (process_.child.exitCode !== null) {
           throw new Error(`${part} ended: ${process_.output().slice(-3000)}`);
+        }
         const { status } = await fetch(`http://127.0.0.1:${healthPort}/health`);
         if (status !== 200) throw new Error(`${part} is not ready: ${process_.output().slice(-1000)}`);
       }, 60_000);

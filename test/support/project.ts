@@ -137,10 +137,10 @@ interface Serving {
 async function serve(source: SourceRepository, transport: 'http' | 'ssh'): Promise<Serving> {
   if (transport === 'ssh') {
     const server: SshServer = await startSshServer();
-    return { url: server.url(source.bare), authorize: server.authorize, close: server.close };
+    return { ...server, url: server.url(source.bare) };
   }
   const server: GitServer = await startGitHttp(dirname(source.bare));
-  return { url: server.url('app.git'), authorize: () => undefined, close: server.close };
+  return { ...server, url: server.url('app.git'), authorize: () => undefined };
 }
 
 function expectStatus(answer: { status: number; body: unknown }, status: number): void {
