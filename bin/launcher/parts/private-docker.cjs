@@ -7,6 +7,7 @@ const path = require('node:path');
 const { lastLines } = require('../child-process.cjs');
 const { LauncherError } = require('../exit-codes.cjs');
 const { listProcesses, signalTo } = require('../pid-records.cjs');
+const { rememberForwarding, restoreForwarding } = require('./forwarding.cjs');
 
 /**
  * A Docker engine of our own: own data, own socket, own bridge, so that it stands beside any other one.
@@ -16,9 +17,10 @@ const { listProcesses, signalTo } = require('../pid-records.cjs');
  */
 async function privateDocker(machine, { folder, socket, id, dockerd, version }) {
   const bridge = bridgeName(id);
+  fs.mkdirSync(folder, { recursive: true });
+  await rememberForwarding(machine, folder);
   await ensureBridge(machine, bridge);
   fs.mkdirSync(path.dirname(socket), { recursive: true, mode: 0o700 });
-  fs.mkdirSync(folder, { recursive: true });
   const command = [
     dockerd,
     '--host',
@@ -125,6 +127,7 @@ async function cleanUpDocker(machine, { folder, id }) {
   }
   if (fs.existsSync(`/sys/class/net/${bridge}`))
     await machine.capture('ip', ['link', 'del', bridge], { timeoutMs: 10_000 });
+  await restoreForwarding(machine, folder);
   await unmountBelow(machine, [path.join(folder, 'data'), execRoot(folder, id)]);
 }
 
