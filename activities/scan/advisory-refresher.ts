@@ -78,8 +78,9 @@ export class AdvisoryRefresher {
     const refresh = await withNamedLock(dataSource, 'advisories', LOCK_WAIT_S, () => this.load(source));
     const fields = { ...refresh, tookMs: Date.now() - startedMs };
     if (refresh.outcome === 'loaded') logger.info(fields, 'advisories were loaded');
-    if (refresh.outcome === 'refused' || refresh.outcome === 'failed')
+    if (refresh.outcome === 'refused' || refresh.outcome === 'failed') {
       logger.warn(fields, 'advisories could not be taken; those of before are still used');
+    }
     return refresh;
   }
 

@@ -12,8 +12,9 @@ export const MAGIC_BYTES = 4;
  */
 export function openCompression(head: Buffer): Transform | undefined {
   if (head.length >= 2 && head.readUInt16BE(0) === 0x1f8b) return createGunzip({ chunkSize: OUTPUT_BYTES });
-  if (head.length >= 4 && head.readUInt32BE(0) === 0x28b52ffd)
+  if (head.length >= 4 && head.readUInt32BE(0) === 0x28b52ffd) {
     return createZstdDecompress({ chunkSize: OUTPUT_BYTES });
+  }
   if (head.subarray(0, 3).toString('latin1') === 'BZh') throw new Error('bzip2 is not supported');
   return undefined;
 }

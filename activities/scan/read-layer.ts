@@ -9,12 +9,17 @@ import { extract } from 'tar-stream';
 import type { LayerEntry, LayerLimits } from '../../scanner/layers/layer-indexer';
 import { LayerIndexer } from '../../scanner/layers/layer-indexer';
 import type { LayerResult } from '../../scanner/layers/layer-result';
-import type { Storage } from '../../storage/driver';
+import type { StoredBytes } from '../../storage/driver';
 import { BlobMissingError } from '../../storage/errors';
 import { MAGIC_BYTES, openCompression } from './layer-compression';
 import { LayerDigestError, LayerSourceError, LayerTimeoutError, UnreadableLayerError } from './layer-errors';
 
-export interface StoredLayer {
+/** What of storage is needed here. */
+interface BlobSource {
+  readBlob(key: string): Promise<Pick<StoredBytes, 'stream'>>;
+}
+
+interface StoredLayer {
   digest: string;
   storageKey: string;
   sizeBytes: number;
@@ -36,7 +41,7 @@ const DEFAULT_LIMITS: ReadLimits = { timeoutMs: 600_000, freeBytes: 512 * 1024 *
  * `UnreadableLayerError` when nobody can read what was pushed, another error when trying again may help.
  */
 export async function readLayer(
-  storage: Pick<Storage, 'readBlob'>,
+  storage: BlobSource,
   layer: StoredLayer,
   { limits, signal }: { limits?: Partial<ReadLimits>; signal: AbortSignal },
 ): Promise<LayerResult> {
@@ -64,7 +69,7 @@ class LayerReading {
   private seenBytes = 0;
 
   constructor(
-    private readonly storage: Pick<Storage, 'readBlob'>,
+    private readonly storage: BlobSource,
     private readonly layer: StoredLayer,
     private readonly signal: AbortSignal,
   ) {

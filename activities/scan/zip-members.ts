@@ -27,8 +27,9 @@ export async function* zipMembers(
 async function readMember(zip: ZipFile, entry: Entry, largestBytes: number): Promise<ZipMember> {
   const { fileName: name, uncompressedSize } = entry;
   // The size that the zip states is enforced while unpacking.
-  if (uncompressedSize > largestBytes)
+  if (uncompressedSize > largestBytes) {
     return { name, problem: `it has ${uncompressedSize} bytes, more than ${largestBytes}` };
+  }
   try {
     return { name, content: await buffer(await zip.openReadStreamPromise(entry)) };
   } catch (error) {

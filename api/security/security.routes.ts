@@ -3,6 +3,7 @@ import type { EntityManager } from 'typeorm';
 import { IndexReportRow } from '../../db/entities/scanning';
 import { findManifest } from '../../db/stores/manifests';
 import { findAdvisoryDocuments } from '../../db/stores/scanning';
+import { isIndexType } from '../../model/media-types';
 import type { Advisory } from '../../scanner/advisories/advisory';
 import { lookupKeys, matchReport } from '../../scanner/matching/match-report';
 import type { IndexReport } from '../../scanner/reports/index-report';
@@ -31,6 +32,10 @@ export function createSecurityRoutes(deps: ApiDeps): ApiRoute[] {
           request.params.digest ?? '',
         );
         if (!manifest || manifest.deletedAtMs !== null) throw notFound();
+        // An index is never scanned itself; its manifests are (scanning spec 5.3).
+        if (isIndexType(manifest.mediaType)) {
+          return { status: 200, body: { status: 'unsupported', data: null } };
+        }
         const row = await manager.findOneBy(IndexReportRow, { manifestId: manifest.id });
         const vulnerabilities = booleanArgument(request.query, 'vulnerabilities', true);
         return { status: 200, body: await securityOf(manager, row, vulnerabilities) };

@@ -12,6 +12,7 @@ import type { ScanActivities } from '../../activities/scan/activities';
 import { createScanActivities } from '../../activities/scan/activities';
 import { AdvisoryRefresher } from '../../activities/scan/advisory-refresher';
 import type { ScanDeps } from '../../activities/scan/scan-deps';
+import type { Account } from '../../db/entities/accounts';
 import { Blob, Manifest, ManifestBlob, Tag } from '../../db/entities/content';
 import { Delivery, NotificationRule } from '../../db/entities/notifications';
 import { AdvisorySource, IndexReportRow } from '../../db/entities/scanning';
@@ -29,17 +30,20 @@ import { buildRepository, buildUser, uniqueName } from './factories';
 import type { BuiltLayer } from './layers';
 import { digestOf } from './layers';
 
-export interface PushedImage {
-  manifestId: number;
-  digest: string;
+interface Home {
   repositoryId: number;
   /** `namespace/name` */
   repository: string;
 }
 
+export interface PushedImage extends Home {
+  manifestId: number;
+  digest: string;
+}
+
 export interface PushOptions {
   /** Instead of a repository of its own. */
-  into?: PushedImage;
+  into?: Home;
   tags?: string[];
   configType?: string;
   layerType?: string;
@@ -186,15 +190,22 @@ export class ScanBench {
     return { manifestId, digest, repositoryId, repository };
   }
 
-  async newRepository(): Promise<{ repositoryId: number; repository: string }> {
-    const { account } = await buildUser(this.dataSource);
+  /** Of a new user, unless an owner is given. */
+  async newRepository(owner?: Account): Promise<Home> {
+    const account = owner ?? (await buildUser(this.dataSource)).account;
     const { id, name } = await buildRepository(this.dataSource, { namespace: account });
     return { repositoryId: id, repository: `${account.name}/${name}` };
   }
 
   async addRule({ repositoryId }: PushedImage, eventConfig: Record<string, unknown> = {}): Promise<number> {
     const { identifiers } = await this.dataSource.manager.insert(NotificationRule, {
-      ...{ uuid: randomUUID(), repositoryId, event: 'vulnerability_found', method: 'webhook', eventConfig },
+      ...{
+        uuid: randomUUID(),
+        repositoryId,
+        event: 'vulnerability_found' as const,
+        method: 'webhook' as const,
+        eventConfig: eventConfig as object,
+      },
       ...{ config: JSON.stringify({ url: `https://${uniqueName('hook')}.example/` }), createdAtMs: 1 },
     });
     return Number(identifiers[0]?.id);

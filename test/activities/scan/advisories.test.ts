@@ -222,7 +222,10 @@ describe('advisory folder', function () {
       `CVE-2024-${10_000 + index}`,
       { releases: { bookworm: { status: 'open', urgency: 'low' } } },
     ]);
-    await bench.dropAdvisory('debian/tracker.json', JSON.stringify({ linux: Object.fromEntries<unknown>(issues) }));
+    await bench.dropAdvisory(
+      'debian/tracker.json',
+      JSON.stringify({ linux: Object.fromEntries<unknown>(issues) }),
+    );
     const [refreshed] = await bench.newRefresher().refresh();
     assert.deepEqual(refreshed, { source: 'debian/tracker', outcome: 'loaded', advisoryCount: 2500 });
     assert.equal(await rows(), 2500);
