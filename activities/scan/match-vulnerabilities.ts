@@ -18,7 +18,7 @@ export async function matchVulnerabilities(
   return mostSevereFirst(matchReport(report, advisories).findings);
 }
 
-export function mostSevereFirst(findings: readonly Finding[]): VulnerabilityFacts[] {
+function mostSevereFirst(findings: readonly Finding[]): VulnerabilityFacts[] {
   const byId = new Map<string, VulnerabilityFacts>();
   for (const finding of [...findings].sort((a, b) => rank(a) - rank(b))) {
     const known = byId.get(finding.advisoryId);

@@ -4,14 +4,7 @@ import type { Severity } from '../../model/severities';
 import { Big, Flag, Id, Int, Json, LongText, Ref, Text, Uuid } from '../columns';
 import { Manifest } from './content';
 
-export const SCAN_STATUSES = [
-  'queued',
-  'scanned',
-  'failed',
-  'unsupported',
-  'manifest_layer_too_large',
-] as const;
-export type ScanStatus = (typeof SCAN_STATUSES)[number];
+export type ScanStatus = 'queued' | 'scanned' | 'failed' | 'unsupported' | 'manifest_layer_too_large';
 
 /** What one layer holds, by content: a layer is read once per indexer state, whoever asks first. */
 @Entity('scan_layer')
