@@ -98,7 +98,7 @@ export async function markBuildPhase(
   });
 }
 
-/** Adds lines to the build's log, and replaces the progress that people see (builds spec 5.12) where it is given. */
+/** Adds lines to the build's log, and brings the progress that people see up to date (builds spec 5.12) where it is given. */
 export async function appendBuildLog(
   deps: Pick<BuildDeps, 'dataSource' | 'now'>,
   attempt: BuildAttempt,
@@ -107,7 +107,8 @@ export async function appendBuildLog(
 ): Promise<AttemptState> {
   return withAttempt(deps, attempt, async (act, build) => {
     await appendEntries(act, build, lines);
-    if (status) await act.manager.update(Build, build.id, { status: status as object });
+    if (status)
+      await act.manager.update(Build, build.id, { status: { ...build.status, ...status } as object });
   });
 }
 

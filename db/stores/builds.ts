@@ -1,5 +1,5 @@
 import type { EntityManager } from 'typeorm';
-import { In, MoreThanOrEqual } from 'typeorm';
+import { In, MoreThanOrEqual, Not } from 'typeorm';
 
 import { FINAL_PHASES } from '../../model/phases';
 import { Account } from '../entities/accounts';
@@ -157,4 +157,14 @@ export async function findTriggerByUuid(
   const namespace = await manager.findOneByOrFail(Account, { id: repository.namespaceId });
   const { id, namespaceId, name } = repository;
   return { trigger, repository: { id, namespaceId, namespace: namespace.name, name } };
+}
+
+/** Those of the builds that have not ended. */
+export async function keepOpenBuilds(manager: EntityManager, uuids: string[]): Promise<string[]> {
+  if (uuids.length === 0) return [];
+  const rows = await manager.find(Build, {
+    select: { id: true, uuid: true },
+    where: { uuid: In(uuids), phase: Not(In(FINAL_PHASES)) },
+  });
+  return rows.map((row) => row.uuid);
 }

@@ -1,0 +1,108 @@
+import type Docker from 'dockerode';
+import type { Pack } from 'tar-stream';
+
+import type { BuildAttempt } from '../../commands/builds/build-attempts';
+import { userError } from './build-failures';
+import { BuildOutput } from './build-progress';
+import { openBuildSession } from './build-session';
+import { packContext } from './context-tar';
+import type { PreparedContext } from './contracts';
+import { engineEvents, hasBuildKit } from './engine';
+import type { BuildLogWriter } from './log-writer';
+import type { BuildStepDeps } from './step-deps';
+import { currentBuild, pullCredentials } from './step-deps';
+import { workFolder } from './work-folder';
+
+export interface StepContext {
+  log: BuildLogWriter;
+  /** Aborts when the build is cancelled or this worker shuts down. */
+  signal: AbortSignal;
+}
+
+type EngineStream = NodeJS.ReadableStream & { destroy(error?: Error): void };
+
+/** These are the engine's own troubles, not the Dockerfile's. */
+const ENGINE_TROUBLE = /no space left on device|transport is closing|code = Unavailable|no active session/i;
+
+/** Runs the Dockerfile; the id of the image in the engine. Destroying the answer's stream is what stops the engine. */
+export async function buildImage(
+  deps: BuildStepDeps,
+  attempt: BuildAttempt,
+  prepared: PreparedContext,
+  { log, signal }: StepContext,
+): Promise<string> {
+  const { build } = await currentBuild(deps, attempt);
+  const { docker } = deps;
+  const credentials = { host: deps.config.SERVER_HOSTNAME, ...(await pullCredentials(deps, attempt)) };
+  const isBuildKit = await hasBuildKit(docker);
+  const session = isBuildKit ? await openBuildSession(docker, credentials) : undefined;
+  const context = await packContext(workFolder(deps, attempt).source, prepared);
+  try {
+    const options = buildOptions(build.uuid, attempt, prepared);
+    const { host, username, password } = credentials;
+    const stream = await dialBuild(docker, {
+      file: context,
+      abortSignal: signal,
+      ...(session
+        ? { options: { ...options, version: '2', session: session.id } }
+        : { options: { ...options, version: '1' }, registryconfig: { [host]: { username, password } } }),
+    });
+    return await follow(stream, { log, signal });
+  } finally {
+    context.destroy();
+    session?.close();
+  }
+}
+
+async function follow(stream: EngineStream, { log, signal }: StepContext): Promise<string> {
+  const output = new BuildOutput();
+  for await (const event of engineEvents(stream, signal)) {
+    for (const line of output.read(event)) log.write(line);
+    log.progress(output.progress);
+  }
+  for (const line of output.rest()) log.write(line);
+  const { problem, imageId } = output;
+  if (problem && ENGINE_TROUBLE.test(problem.message)) {
+    throw new Error(`the engine failed: ${problem.message}`);
+  }
+  if (problem) throw userError(problem.code, problem.message);
+  if (imageId === undefined) throw new Error('the engine ended the build without an image');
+  return imageId;
+}
+
+/** `pull` makes base images come from their registry: what other builds left in the engine is not theirs to use. */
+function buildOptions(buildId: string, { attempt }: BuildAttempt, { dockerfile }: PreparedContext) {
+  return {
+    dockerfile,
+    pull: true,
+    rm: true,
+    forcerm: true,
+    labels: { 'slipway.build': buildId, 'slipway.attempt': String(attempt) },
+  };
+}
+
+interface BuildRequest {
+  file: Pack;
+  options: object;
+  abortSignal: AbortSignal;
+  /** For the classic builder, which asks nobody. */
+  registryconfig?: Record<string, { username: string; password: string }>;
+}
+
+/** As `docker.buildImage`, which would open a session of its own (see `openBuildSession`). */
+function dialBuild(docker: Docker, build: BuildRequest): Promise<EngineStream> {
+  const request = {
+    ...build,
+    path: '/build?',
+    method: 'POST',
+    isStream: true,
+    statusCodes: { 200: true, 400: 'bad request', 500: 'server error' },
+  };
+  return new Promise((resolve, reject) => {
+    // The modem is dockerode's untyped transport.
+    const modem = docker.modem as {
+      dial(options: object, done: (error: Error | null, stream: EngineStream) => void): void;
+    };
+    modem.dial(request, (error, stream) => (error ? reject(error) : resolve(stream)));
+  });
+}

@@ -1,0 +1,65 @@
+import { cancellationSignal } from '@temporalio/activity';
+
+import type { BuildAttempt } from '../../commands/builds/build-attempts';
+import type { StepContext } from './build-image';
+import { buildImage } from './build-image';
+import { checkBaseImages } from './check-base-images';
+import { cleanUp } from './clean-up';
+import { cloneSource } from './clone-source';
+import type { BuildStepActivities } from './contracts';
+import { withHeartbeat } from './heartbeat';
+import { BuildLogWriter } from './log-writer';
+import { prepareContext } from './prepare-context';
+import { pushImage } from './push-image';
+import type { BuildStepDeps } from './step-deps';
+
+const HEARTBEAT_MS = 1000;
+
+/** Activities of a build host's own queue. */
+export function createBuildStepActivities(deps: BuildStepDeps): BuildStepActivities {
+  return {
+    cloneSource: (attempt) => runStep(deps, attempt, (context) => cloneSource(deps, attempt, context)),
+    prepareContext: (attempt) => runStep(deps, attempt, () => prepareContext(deps, attempt)),
+    checkBaseImages: (attempt, baseImages) =>
+      runStep(deps, attempt, (context) => checkBaseImages(deps, attempt, baseImages, context)),
+    buildImage: (attempt, prepared) =>
+      runStep(deps, attempt, (context) => buildImage(deps, attempt, prepared, context)),
+    pushImage: (attempt, imageId) =>
+      runStep(deps, attempt, (context) => pushImage(deps, attempt, imageId, context)),
+    cleanUp: (attempt) => cleanUp(deps, attempt),
+  };
+}
+
+/**
+ * Heartbeats, so that a cancellation arrives, and keeps the log open while a step runs. The step stops when it is cancelled,
+ * and when the record says that its attempt is over.
+ */
+async function runStep<T>(
+  deps: BuildStepDeps,
+  attempt: BuildAttempt,
+  work: (context: StepContext) => Promise<T>,
+): Promise<T> {
+  const over = new AbortController();
+  const signal = AbortSignal.any([cancellationSignal(), over.signal]);
+  const log = new BuildLogWriter(deps, attempt, (reason) => over.abort(reason));
+  return withHeartbeat(HEARTBEAT_MS, async () => {
+    let result: T;
+    try {
+      result = await work({ log, signal });
+    } catch (error) {
+      await closeQuietly(log);
+      throw signal.aborted ? signal.reason : error;
+    }
+    await log.close();
+    return result;
+  });
+}
+
+/** The step's own failure counts, not that its last lines came too late. */
+async function closeQuietly(log: BuildLogWriter): Promise<void> {
+  try {
+    await log.close();
+  } catch {
+    // The record is over, or away: the failure of the step says what matters.
+  }
+}

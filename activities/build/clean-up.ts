@@ -1,0 +1,41 @@
+import { rm } from 'node:fs/promises';
+
+import type Docker from 'dockerode';
+
+import type { BuildAttempt } from '../../commands/builds/build-attempts';
+import type { BuildStepDeps } from './step-deps';
+import { workFolder } from './work-folder';
+
+/** Removes what an attempt left on this host: work folder, containers and images that bear its labels. Repeatable. */
+export async function cleanUp(deps: BuildStepDeps, attempt: BuildAttempt): Promise<void> {
+  const label = [`slipway.build=${attempt.buildId}`, `slipway.attempt=${attempt.attempt}`];
+  const filters = JSON.stringify({ label });
+  try {
+    for (const { Id } of await deps.docker.listContainers({ all: true, filters })) {
+      await ignoreGone(deps.docker.getContainer(Id).remove({ force: true, v: true }));
+    }
+    for (const image of await deps.docker.listImages({ all: true, filters })) {
+      await removeImage(deps.docker, image);
+    }
+  } finally {
+    await rm(workFolder(deps, attempt).root, { recursive: true, force: true });
+  }
+}
+
+/** By its tags first, so that the engine forgets who it was pushed as; layers that others use stay. */
+async function removeImage(docker: Docker, { Id, RepoTags }: Docker.ImageInfo): Promise<void> {
+  for (const tag of RepoTags ?? []) {
+    if (tag !== '<none>:<none>') await ignoreGone(docker.getImage(tag).remove({ noprune: true }));
+  }
+  await ignoreGone(docker.getImage(Id).remove({ force: true }));
+}
+
+/** 404: gone already. 409: somebody uses it, and whoever does removes it. */
+async function ignoreGone(removal: Promise<unknown>): Promise<void> {
+  try {
+    await removal;
+  } catch (error) {
+    const { statusCode } = error as { statusCode?: number };
+    if (statusCode !== 404 && statusCode !== 409) throw error;
+  }
+}
