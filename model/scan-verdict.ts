@@ -35,7 +35,7 @@ function reasonNotToScan(manifest: ParsedManifest): string | undefined {
   if (layersSizeBytes !== storedBytes) return 'some of its layers are not stored in this registry';
   if (layers.length === 0) return 'it has no layers';
   const distinct = new Set(layers.map((layer) => layer.digest)).size;
-  if (distinct > MOST_LAYERS)
-    return `it has ${distinct} layers, more than the ${MOST_LAYERS} that are scanned`;
-  return undefined;
+  return distinct > MOST_LAYERS
+    ? `it has ${distinct} layers, more than the ${MOST_LAYERS} that are scanned`
+    : undefined;
 }
