@@ -107,8 +107,9 @@ export async function appendBuildLog(
 ): Promise<AttemptState> {
   return withAttempt(deps, attempt, async (act, build) => {
     await appendEntries(act, build, lines);
-    if (status)
-      await act.manager.update(Build, build.id, { status: { ...build.status, ...status } as object });
+    if (status) {
+      await act.manager.update(Build, build.id, { status: { ...build.status, ...status } });
+    }
   });
 }
 
