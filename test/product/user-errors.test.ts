@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { symlinkSync } from 'node:fs';
 import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { dirname, join } from 'node:path';
 import { once } from 'node:events';
 
@@ -104,10 +104,17 @@ describe('what a user got wrong', function () {
     await expectError(project, { reason: /no-such-image/, withinMs: QUICK_MS, during: 'pulling' });
   });
 
-  it('a context outside the checkout', async () => {
-    const project = await newProject({ config: { context: '/../..', dockerfile_path: '/../../Dockerfile' } });
+  it('a context outside the checkout: the trigger is refused, and says which field', async () => {
+    const config = { context: '/../..', dockerfile_path: '/../../Dockerfile' };
+    await assert.rejects(newProject({ config }), /dockerfile_path: leads out of the source/);
+  });
+
+  it('a context that the checkout does not have', async () => {
+    const project = await newProject({
+      config: { context: '/absent', dockerfile_path: '/absent/Dockerfile' },
+    });
     await project.push({ Dockerfile: `FROM ${base}\n` });
-    await expectError(project, { reason: /outside|context/i, withinMs: QUICK_MS, during: 'unpacking' });
+    await expectError(project, { reason: /absent/, withinMs: QUICK_MS, during: 'unpacking' });
   });
 
   it('a context that is a symlink which leads out', async () => {
@@ -163,11 +170,13 @@ describe('what a user got wrong', function () {
   });
 
   it('a git host that takes the connection and says nothing', async () => {
-    const silent = createServer(() => undefined).listen(0, '127.0.0.1');
+    const sockets: Socket[] = [];
+    const silent = createServer((socket) => sockets.push(socket)).listen(0, '127.0.0.1');
     await once(silent, 'listening');
     closers.push(async () => {
+      for (const socket of sockets) socket.destroy();
       silent.close();
-      await once(silent, 'close').catch(() => undefined);
+      await once(silent, 'close');
     });
     const { port } = silent.address() as AddressInfo;
     const project = await newProject({ buildSource: `ssh://git@127.0.0.1:${port}/app.git` });
