@@ -11,7 +11,7 @@ export interface PushMetadata extends CommitMetadata {
 }
 
 /** Why a payload is refused: the field at fault, as a path, and what is wrong with it. */
-export interface PayloadProblem {
+interface PayloadProblem {
   field: string;
   reason: string;
 }
@@ -23,7 +23,7 @@ export type ReadPush =
 
 export type PushDecision = { kind: 'build'; metadata: PushMetadata } | { kind: 'skipped'; reason: string };
 
-export const DELETED = 'the ref was deleted';
+const DELETED = 'the ref was deleted';
 
 /**
  * Reads what was posted to a custom git trigger: the shapes of GitHub, Bitbucket and GitLab first, then our own (builds

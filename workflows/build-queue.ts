@@ -35,16 +35,16 @@ export async function buildQueue(input: BuildQueueInput): Promise<void> {
   for (;;) {
     for (let next = state.startNext(); next; next = state.startNext()) await start(input, state, next);
     if (state.isIdle) return;
+    if (isHistoryLong(input)) {
+      await condition(allHandlersFinished);
+      await continueAsNew<typeof buildQueue>(state.snapshot());
+    }
     const { version } = state;
     const isSignalled = await condition(
       () => state.version !== version,
       input.timings?.queueSweepMs ?? SWEEP_MS,
     );
     if (!isSignalled) await sweep(state);
-    if (isHistoryLong(input)) {
-      await condition(allHandlersFinished);
-      await continueAsNew<typeof buildQueue>(state.snapshot());
-    }
   }
 }
 

@@ -12,7 +12,7 @@ const { root } = parse(PROTO);
 const StatusResponse = root.lookupType('StatusResponse');
 
 /** One step of a BuildKit build, or one of its own chores (`[internal] …`). */
-export interface Vertex {
+interface Vertex {
   digest: string;
   /** `[2/3] RUN make` */
   name: string;

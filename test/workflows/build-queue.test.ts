@@ -56,7 +56,7 @@ describe('buildQueue', function () {
           eventually(async () => {
             const { status } = await client.workflow.getHandle(workflowId).describe();
             assert.equal(status.name, 'COMPLETED');
-          }),
+          }, 40_000),
       }),
     );
   }
