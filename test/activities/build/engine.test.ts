@@ -245,6 +245,45 @@ describe('the engine steps of a build', function () {
     );
   });
 
+  it('uses the classic builder of an engine that has no BuildKit', async () => {
+    const old = Object.create(engine, {
+      version: { value: () => Promise.resolve({ ApiVersion: '1.30' }) },
+    }) as Docker;
+    const config = { SERVER_HOSTNAME: registry.host, BUILD_WORK_DIR: '' };
+    const classic = await stepBench({ docker: old, config });
+    const run = async (dockerfile: string) => {
+      const commit = sources.commit({ Dockerfile: dockerfile });
+      sources.git('push', '--quiet', '--force', 'origin', 'HEAD:main');
+      const { build, attempt } = await classic.begin({
+        repositoryId: bench.repository.id,
+        triggerMetadata: { commit, git_url: server.url('app.git') },
+      });
+      await classic.run(() => classic.steps.cloneSource(attempt));
+      const prepared = await classic.run(() => classic.steps.prepareContext(attempt));
+      try {
+        await classic.run(() => classic.steps.buildImage(attempt, prepared));
+      } finally {
+        await classic.run(() => classic.steps.cleanUp(attempt));
+      }
+      return classic.messagesOf(build);
+    };
+    const messages = await run(`FROM ${base}\nRUN echo classic words\n`);
+    assert.ok(messages.includes('classic words'), messages.join('\n'));
+    assert.ok(
+      messages.some((message) => /^Step 2\/\d+ : RUN echo/.test(message)),
+      messages.join('\n'),
+    );
+    await assert.rejects(
+      run(`FROM ${base}\nRUN exit 4\n`),
+      isUserError('builderror', /RUN exit 4 failed: .*non-zero code: 4/),
+    );
+    await assert.rejects(
+      run(`FROM ${registry.host}/${bench.repository.namespace}/nothing:v1\n`),
+      isUserError('cannotpullbaseimage', /nothing/),
+    );
+    classic.dispose();
+  });
+
   it('stops the engine within 5 s of a cancellation', async () => {
     const seconds = 100_000 + Math.floor(Math.random() * 100_000);
     const ready = await prepare({ Dockerfile: `FROM ${base}\nRUN sleep ${seconds}\n` });
