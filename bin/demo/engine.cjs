@@ -5,7 +5,7 @@ const Docker = require('dockerode');
 const { finish, makeBaseImage, splitReference } = require('./base-image.cjs');
 
 async function connectEngine(config) {
-  const host = config.DOCKER_HOST || 'unix:///var/run/docker.sock';
+  const host = process.env.DOCKER_HOST || config.DOCKER_HOST || 'unix:///var/run/docker.sock';
   const docker = host.startsWith('unix://')
     ? new Docker({ socketPath: host.slice('unix://'.length) })
     : new Docker({ host: new URL(host).hostname, port: new URL(host).port });

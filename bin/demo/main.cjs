@@ -1,7 +1,7 @@
 'use strict';
 
 // The main job on real input: a git push becomes a scanned image, and somebody is told. Started by `bin/slipway demo`,
-// which gives it a running product: SLIPWAY_HOME (its folder) and SLIPWAY_CONFIG (its configuration).
+// which gives it a running product: SLIPWAY_CONFIG names its configuration, DOCKER_HOST its engine.
 
 const { mkdtemp, readFile, rm } = require('node:fs/promises');
 const { tmpdir } = require('node:os');
