@@ -42,8 +42,9 @@ function readConfigFile(path: string | undefined): Record<string, unknown> {
     throw new ConfigError([`${path}: ${cause instanceof Error ? cause.message : String(cause)}`]);
   }
   if (document === null) return {};
-  if (typeof document !== 'object' || Array.isArray(document))
+  if (typeof document !== 'object' || Array.isArray(document)) {
     throw new ConfigError([`${path}: must be a mapping`]);
+  }
   return document as Record<string, unknown>;
 }
 

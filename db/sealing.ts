@@ -29,8 +29,9 @@ export function seal(clear: string): string {
 export function openSealed(value: string): string {
   const [version, keyId, nonce, tag, body] = value.split('.');
   const key = keys.get(keyId ?? '');
-  if (version !== VERSION || !nonce || !tag || body === undefined)
+  if (version !== VERSION || !nonce || !tag || body === undefined) {
     throw new Error('a sealed value is malformed');
+  }
   if (!key) throw new Error(`a value is sealed under key "${keyId ?? ''}", which is not installed`);
   const decipher = createDecipheriv('aes-256-gcm', key, Buffer.from(nonce, 'base64url'));
   decipher.setAuthTag(Buffer.from(tag, 'base64url'));

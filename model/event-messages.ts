@@ -2,7 +2,7 @@ import type { EventKind } from './events';
 import type { Severity } from './severities';
 
 /** How urgent a message is (notifications spec 2.1). */
-export type MessageLevel = 'info' | 'primary' | 'success' | 'warning' | 'error';
+type MessageLevel = 'info' | 'primary' | 'success' | 'warning' | 'error';
 
 export interface EventMessage {
   /** One line: the subject of a mail. */

@@ -7,17 +7,9 @@ export type TeamRole = (typeof TEAM_ROLES)[number];
 export const VISIBILITIES = ['public', 'private'] as const;
 export type Visibility = (typeof VISIBILITIES)[number];
 
-export const REPOSITORY_STATES = [
-  'NORMAL',
-  'READ_ONLY',
-  'MIRROR',
-  'ORG_MIRROR',
-  'MARKED_FOR_DELETION',
-] as const;
-export type RepositoryState = (typeof REPOSITORY_STATES)[number];
+export type RepositoryState = 'NORMAL' | 'READ_ONLY' | 'MIRROR' | 'ORG_MIRROR' | 'MARKED_FOR_DELETION';
 
-export const ACCOUNT_KINDS = ['user', 'organization', 'robot'] as const;
-export type AccountKind = (typeof ACCOUNT_KINDS)[number];
+export type AccountKind = 'user' | 'organization' | 'robot';
 
 /** A role at least as strong as the other one; null is no role. */
 export function atLeast(role: RepositoryRole | null, minimum: RepositoryRole): boolean {

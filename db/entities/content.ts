@@ -3,8 +3,7 @@ import { Column, Entity, ForeignKey, Index } from 'typeorm';
 import { Big, Flag, Id, Int, Json, Ref, Text, Uuid } from '../columns';
 import { Repository } from './repositories';
 
-export const BLOB_STATES = ['live', 'candidate', 'deleting'] as const;
-export type BlobState = (typeof BLOB_STATES)[number];
+export type BlobState = 'live' | 'candidate' | 'deleting';
 
 /** One row per digest of the whole installation; repositories only hold links. */
 @Entity('stored_blob')

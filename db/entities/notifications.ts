@@ -25,8 +25,7 @@ export class NotificationRule {
   @Big() createdAtMs: number;
 }
 
-export const DELIVERY_STATUSES = ['pending', 'delivered', 'failed', 'skipped'] as const;
-export type DeliveryStatus = (typeof DELIVERY_STATUSES)[number];
+export type DeliveryStatus = 'pending' | 'delivered' | 'failed' | 'skipped';
 
 /** One message owed to one receiver, written in the transaction of its event (design, decision 12). */
 @Entity('delivery')

@@ -113,8 +113,9 @@ describe('parseManifest', () => {
   });
 
   it('refuses what is not a JSON object, and types that it does not take', () => {
-    for (const text of ['', '{', '[]', 'null', '1', '"x"'])
-      {assert.ok(!parseManifest(MANIFEST_TYPES.ociImage, text).ok);}
+    for (const text of ['', '{', '[]', 'null', '1', '"x"']) {
+      assert.ok(!parseManifest(MANIFEST_TYPES.ociImage, text).ok);
+    }
     const verdict = read(OCI_IMAGE, 'application/json');
     assert.ok(!verdict.ok && verdict.unsupported);
   });
@@ -139,8 +140,9 @@ describe('labels of manifests', () => {
       '{"config":null}',
       '{"config":{"Labels":null}}',
       '{"config":{"Labels":[]}}',
-    ])
-      {assert.deepEqual(labelsOfConfig(text), {});}
+    ]) {
+      assert.deepEqual(labelsOfConfig(text), {});
+    }
   });
 
   it('give way to annotations', () => {

@@ -37,8 +37,9 @@ describe('addresses of the registry', () => {
       '/v2/tags/list',
       '/v2//',
       '/v2/auth/x',
-    ])
-      {assert.equal(parsed(path), undefined, path);}
+    ]) {
+      assert.equal(parsed(path), undefined, path);
+    }
   });
 
   it('refuse broken percent-encoding', () => {
@@ -82,8 +83,9 @@ describe('names of repositories', () => {
       'ns/..',
       'ns/_x',
       `ns/${'a'.repeat(256)}`,
-    ])
-      {assert.equal(repositoryOfName(name, 'reg.test'), undefined, name);}
+    ]) {
+      assert.equal(repositoryOfName(name, 'reg.test'), undefined, name);
+    }
   });
 });
 
@@ -94,11 +96,13 @@ describe('byte ranges', () => {
     assert.deepEqual(parseRange('bytes=5-99', 10), { start: 5, end: 9 });
     assert.deepEqual(parseRange('bytes=-3', 10), { start: 7, end: 9 });
     assert.deepEqual(parseRange('bytes=-99', 10), { start: 0, end: 9 });
-    for (const range of ['bytes=10-', 'bytes=6-5', 'bytes=-0'])
-      {assert.equal(parseRange(range, 10), 'unsatisfiable');}
+    for (const range of ['bytes=10-', 'bytes=6-5', 'bytes=-0']) {
+      assert.equal(parseRange(range, 10), 'unsatisfiable');
+    }
     assert.equal(parseRange('bytes=0-', 0), 'unsatisfiable');
-    for (const range of [undefined, '', 'bytes=-', 'bytes=1-2,4-5', 'lines=1-2', 'bytes=a-b'])
-      {assert.equal(parseRange(range, 10), 'whole');}
+    for (const range of [undefined, '', 'bytes=-', 'bytes=1-2,4-5', 'lines=1-2', 'bytes=a-b']) {
+      assert.equal(parseRange(range, 10), 'whole');
+    }
   });
 });
 

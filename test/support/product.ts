@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execFileSync } from 'node:child_process';
@@ -27,7 +27,7 @@ const PARTS = {
   'build worker': ['workers/main.js', '--queues', 'build'],
   worker: ['workers/main.js', '--queues', 'orchestration,scan,deliver,maintenance'],
 } as const;
-export type PartName = keyof typeof PARTS;
+type PartName = keyof typeof PARTS;
 
 export interface Person {
   name: string;
@@ -38,7 +38,7 @@ export interface Person {
   call<T = unknown>(method: string, path: string, body?: unknown): Promise<Answer<T>>;
 }
 
-export interface Answer<T> {
+interface Answer<T> {
   status: number;
   body: T;
 }
@@ -177,10 +177,4 @@ function makePerson(made: Product, cli: (...args: string[]) => string): Person {
       return { status: response.status, body: (text === '' ? undefined : JSON.parse(text)) as T };
     },
   };
-}
-
-/** Resident memory of a process in bytes. */
-export function residentBytes(pid: number): number {
-  const line = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
-  return Number(line?.[1] ?? 0) * 1024;
 }

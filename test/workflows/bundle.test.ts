@@ -6,7 +6,15 @@ import { workflowBundle } from '../support/temporal';
 const MAX_SIZE_BYTES = 3 * 1024 ** 2;
 
 // Everything that `workflows/index.ts` exports is a workflow type that clients can start, wanted or not.
-const WORKFLOW_TYPES = ['buildImage', 'buildQueue', 'deliverNotification', 'purgeExpired', 'reapOrphans', 'scanManifest', 'updateAdvisories'];
+const WORKFLOW_TYPES = [
+  'buildImage',
+  'buildQueue',
+  'deliverNotification',
+  'purgeExpired',
+  'reapOrphans',
+  'scanManifest',
+  'updateAdvisories',
+];
 
 describe('the workflow bundle', function () {
   this.timeout(60_000);
