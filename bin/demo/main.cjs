@@ -89,7 +89,7 @@ function summarise({ config, progress, receiver }, result) {
   progress.heading('What happened');
   const rows = [
     ['build', build.id],
-    ['log, last lines', build.log.slice(-4).join(' ⏎ ')],
+    ...build.log.slice(-4).map((line, index) => [index === 0 ? 'end of its log' : '', shorten(line)]),
     ['tags', build.tags.join(', ')],
     ['digest', build.digest],
     ['it says', output],
@@ -105,6 +105,10 @@ function summarise({ config, progress, receiver }, result) {
     ['pull it', `docker pull ${config.SERVER_HOSTNAME}/${target.path}:main`],
   ];
   for (const [name, value] of rows) process.stdout.write(`  ${name.padEnd(16)} ${value}\n`);
+}
+
+function shorten(line) {
+  return line.length > 100 ? `${line.slice(0, 99)}…` : line;
 }
 
 main().catch((error) => {
