@@ -7,7 +7,7 @@ import { checkBaseImages } from './check-base-images';
 import { cleanUp } from './clean-up';
 import { cloneSource } from './clone-source';
 import type { BuildStepActivities } from './contracts';
-import { withHeartbeat } from './heartbeat';
+import { withHeartbeat } from '../with-heartbeat';
 import { BuildLogWriter } from './log-writer';
 import { prepareContext } from './prepare-context';
 import { pushImage } from './push-image';

@@ -3,7 +3,7 @@ import type { Client } from '@temporalio/client';
 
 import type { HoldingBuilder } from '../../workflows/shared/contracts';
 import type { BuilderActivities } from './contracts';
-import { withHeartbeat } from './heartbeat';
+import { withHeartbeat } from '../with-heartbeat';
 
 export interface HoldDeps {
   client: Client;

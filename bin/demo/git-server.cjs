@@ -4,36 +4,44 @@ const { spawn } = require('node:child_process');
 const { createServer } = require('node:http');
 const { once } = require('node:events');
 
-/** Serves the bare repositories of a folder, to read, over HTTP on loopback: git's own CGI behind a small server. */
+/** Serves the bare repositories of a folder, to read, over HTTP on loopback. */
 async function startGitServer(folder) {
-  const server = createServer((request, response) => {
-    const url = new URL(request.url, 'http://git');
-    const backend = spawn('git', ['http-backend'], {
-      env: {
-        PATH: process.env.PATH,
-        GIT_PROJECT_ROOT: folder,
-        GIT_HTTP_EXPORT_ALL: '1',
-        PATH_INFO: url.pathname,
-        QUERY_STRING: url.search.slice(1),
-        REQUEST_METHOD: request.method,
-        CONTENT_TYPE: request.headers['content-type'] || '',
-        ...(request.headers['content-encoding']
-          ? { HTTP_CONTENT_ENCODING: request.headers['content-encoding'] }
-          : {}),
-        ...(request.headers['git-protocol'] ? { GIT_PROTOCOL: request.headers['git-protocol'] } : {}),
-      },
-      stdio: ['pipe', 'pipe', 'ignore'],
-    });
-    backend.stdin.on('error', () => backend.kill());
-    request.pipe(backend.stdin);
-    relay(backend.stdout, response);
-  });
+  const server = createServer((request, response) => serveGit(folder, request, response));
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   return {
     url: `http://127.0.0.1:${server.address().port}`,
     close: () => new Promise((resolve) => server.close(resolve).closeAllConnections()),
   };
+}
+
+/**
+ * Answers one request of a git client with git's own CGI.
+ * @param {string} folder
+ * @param {import('node:http').IncomingMessage} request
+ * @param {import('node:http').ServerResponse} response
+ */
+function serveGit(folder, request, response) {
+  const url = new URL(request.url, 'http://git');
+  const backend = spawn('git', ['http-backend'], {
+    env: {
+      PATH: process.env.PATH,
+      GIT_PROJECT_ROOT: folder,
+      GIT_HTTP_EXPORT_ALL: '1',
+      PATH_INFO: url.pathname,
+      QUERY_STRING: url.search.slice(1),
+      REQUEST_METHOD: request.method,
+      CONTENT_TYPE: request.headers['content-type'] || '',
+      ...(request.headers['content-encoding']
+        ? { HTTP_CONTENT_ENCODING: request.headers['content-encoding'] }
+        : {}),
+      ...(request.headers['git-protocol'] ? { GIT_PROTOCOL: request.headers['git-protocol'] } : {}),
+    },
+    stdio: ['pipe', 'pipe', 'ignore'],
+  });
+  backend.stdin.on('error', () => backend.kill());
+  request.pipe(backend.stdin);
+  relay(backend.stdout, response);
 }
 
 /** A CGI answer: headers, an empty line, the body. */
@@ -58,4 +66,4 @@ function relay(output, response) {
   output.once('end', () => response.end());
 }
 
-module.exports = { startGitServer };
+module.exports = { startGitServer, serveGit };

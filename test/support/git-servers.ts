@@ -1,11 +1,12 @@
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { Server } from 'node:http';
 import { createServer } from 'node:http';
 import { tmpdir, userInfo } from 'node:os';
 import { dirname, join } from 'node:path';
 
+import { serveGit } from '../../bin/demo/git-server.cjs';
 import { eventually } from './eventually';
 import { freePort, startProcess } from './processes';
 
@@ -84,7 +85,7 @@ export async function startGitHttp(
       response.writeHead(401, { 'www-authenticate': 'Basic realm="git"' }).end();
       return;
     }
-    serveCgi(folder, request, response);
+    serveGit(folder, request, response);
   });
   const port = await listen(server);
   const userInfoPart = credentials ? `${credentials.user}:${credentials.password}@` : '';
@@ -104,40 +105,6 @@ async function listen(server: Server): Promise<number> {
   const address = server.address();
   if (address === null || typeof address === 'string') throw new Error('no port');
   return address.port;
-}
-
-function serveCgi(folder: string, request: IncomingMessage, response: ServerResponse): void {
-  const url = new URL(request.url ?? '/', 'http://git');
-  const { 'content-type': type, 'content-encoding': encoding, 'git-protocol': protocol } = request.headers;
-  const backend = spawn('git', ['http-backend'], {
-    env: {
-      PATH: process.env.PATH,
-      GIT_PROJECT_ROOT: folder,
-      GIT_HTTP_EXPORT_ALL: '1',
-      PATH_INFO: url.pathname,
-      QUERY_STRING: url.search.slice(1),
-      REQUEST_METHOD: request.method,
-      CONTENT_TYPE: type ?? '',
-      ...(encoding ? { HTTP_CONTENT_ENCODING: encoding } : {}),
-      ...(typeof protocol === 'string' ? { GIT_PROTOCOL: protocol } : {}),
-    },
-    stdio: ['pipe', 'pipe', 'ignore'],
-  });
-  backend.stdin.on('error', () => backend.kill());
-  request.pipe(backend.stdin);
-  const chunks: Buffer[] = [];
-  backend.stdout.on('data', (chunk: Buffer) => chunks.push(chunk));
-  backend.once('close', () => {
-    const answer = Buffer.concat(chunks);
-    const end = answer.indexOf('\r\n\r\n');
-    let status = 200;
-    for (const line of answer.subarray(0, end).toString('latin1').split('\r\n')) {
-      const [name = '', value = ''] = line.split(/:\s*/, 2);
-      if (name.toLowerCase() === 'status') status = Number.parseInt(value, 10);
-      else if (name) response.setHeader(name, value);
-    }
-    response.writeHead(status).end(answer.subarray(end + 4));
-  });
 }
 
 export interface SshServer {
