@@ -4,6 +4,7 @@ import type { ZodError } from 'zod';
 
 import { invalidRequest, PlainRefusal } from '../errors';
 import type { ApiRoute } from '../route';
+import { parseJson } from './parse-json';
 
 const JSON_LIMIT_BYTES = 1024 * 1024;
 
@@ -36,9 +37,9 @@ async function readJson(request: IncomingMessage, optional: boolean): Promise<un
   if (optional && bytes.length === 0) return {};
   let value: unknown;
   try {
-    value = JSON.parse(bytes.toString('utf8'));
-  } catch {
-    throw new PlainRefusal(400, { message: 'the body is not valid JSON' });
+    value = parseJson(bytes);
+  } catch (error) {
+    throw new PlainRefusal(400, { message: `the body ${(error as SyntaxError).message}` });
   }
   if (value === null) throw invalidRequest('the body is null; an object is needed');
   return value;

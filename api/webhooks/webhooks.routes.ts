@@ -8,6 +8,7 @@ import type { PushDecision, ReadPush } from '../../model/webhook-payloads';
 import { readPush, reasonToSkipPush } from '../../model/webhook-payloads';
 import type { ApiDeps } from '../api-deps';
 import { PlainRefusal } from '../errors';
+import { parseJson } from '../pipeline/parse-json';
 import type { ApiRequest, ApiResponse, ApiRoute } from '../route';
 import { route } from '../route';
 
@@ -84,9 +85,9 @@ function parsePayload({ headers, rawBody }: ApiRequest): unknown {
     });
   }
   try {
-    return JSON.parse(rawBody.toString('utf8'));
-  } catch {
-    const reason = 'is not valid JSON';
+    return parseJson(rawBody);
+  } catch (error) {
+    const reason = (error as SyntaxError).message;
     throw new PlainRefusal(400, { error: `payload ${reason}`, field: 'payload', reason });
   }
 }
