@@ -1,9 +1,6 @@
 import assert from 'node:assert/strict';
 import { symlinkSync } from 'node:fs';
-import { createServer } from 'node:net';
-import type { AddressInfo, Socket } from 'node:net';
 import { dirname, join } from 'node:path';
-import { once } from 'node:events';
 
 import { Build } from '../../db/entities/builds';
 import { dockerIsMissing } from '../support/docker';
@@ -15,6 +12,7 @@ import { product } from '../support/product';
 import type { BuildAnswer, Project, ProjectOptions } from '../support/project';
 import { baseImage, createProject } from '../support/project';
 import { startReceiver } from '../support/receiver';
+import { startSilentServer } from '../support/silent-server';
 
 const QUICK_MS = 5_000;
 const CONNECT_MS = 10_000;
@@ -170,16 +168,9 @@ describe('what a user got wrong', function () {
   });
 
   it('a git host that takes the connection and says nothing', async () => {
-    const sockets: Socket[] = [];
-    const silent = createServer((socket) => sockets.push(socket)).listen(0, '127.0.0.1');
-    await once(silent, 'listening');
-    closers.push(async () => {
-      for (const socket of sockets) socket.destroy();
-      silent.close();
-      await once(silent, 'close');
-    });
-    const { port } = silent.address() as AddressInfo;
-    const project = await newProject({ buildSource: `ssh://git@127.0.0.1:${port}/app.git` });
+    const silent = await startSilentServer();
+    closers.push(() => silent.close());
+    const project = await newProject({ buildSource: `ssh://git@127.0.0.1:${silent.port}/app.git` });
     await project.push({ Dockerfile: `FROM ${base}\n` });
     await expectError(project, {
       reason: /127\.0\.0\.1/,

@@ -340,7 +340,7 @@ export function describeStorage(name: string, open: () => Promise<Storage>): voi
 
       it('that are missing are named', async () => {
         const missing = blobKey('sha256', sha256(Buffer.from('nobody has this')), 1);
-        for (const read of [storage.readBlob(missing), storage.readSmall(missing)]) {
+        for (const read of [() => storage.readBlob(missing), () => storage.readSmall(missing)]) {
           await assert.rejects(read, (error) => error instanceof BlobMissingError && error.key === missing);
         }
         assert.equal(await storage.blobSize(missing), undefined);

@@ -7,5 +7,14 @@ export const mochaHooks = {
   async afterAll(this: Mocha.Context): Promise<void> {
     this.timeout(60_000);
     await runEndTasks();
+    endSoon();
   },
 };
+
+/** A test that left something open must not hold up the run for ever: names it, and ends with mocha's own exit code. */
+function endSoon(): void {
+  setTimeout(() => {
+    console.error(`something was left open: ${process.getActiveResourcesInfo().join(', ')}`);
+    process.exit();
+  }, 15_000).unref();
+}

@@ -59,25 +59,22 @@ export async function createProject(made: Product, options: ProjectOptions = {})
   const path = `${organization}/app`;
   const source = createRepository();
   const server = await serve(source, options.transport ?? 'http');
-  expectStatus(await owner.call('POST', '/organization/', { name: organization }), 201);
-  const creation = { namespace: organization, repository: 'app', visibility: 'private', description: '' };
-  expectStatus(await owner.call('POST', '/repository', creation), 201);
-  const trigger = await owner.call<{
-    config: { credentials: { name: string; value: string }[] };
-  }>('POST', `/repository/${path}/trigger/`, {
-    service: 'custom-git',
-    config: {
-      build_source: options.buildSource ?? server.url,
-      dockerfile_path: '/Dockerfile',
-      context: '/',
-      ...options.config,
-    },
+  const dispose = async () => {
+    await server.close();
+    source.dispose();
+  };
+  const credentials = await createTrigger(owner, path, {
+    build_source: server.url,
+    dockerfile_path: '/Dockerfile',
+    context: '/',
+    ...options.config,
+    ...(options.buildSource ? { build_source: options.buildSource } : {}),
+  }).catch(async (error: unknown) => {
+    await dispose();
+    throw error;
   });
-  expectStatus(trigger, 201);
-  const credential = (name: string) =>
-    trigger.body.config.credentials.find((entry) => entry.name === name)?.value ?? '';
-  server.authorize(credential('SSH Public Key'));
-  const webhookUrl = credential('Webhook Endpoint URL');
+  server.authorize(credentials.get('SSH Public Key') ?? '');
+  const webhookUrl = credentials.get('Webhook Endpoint URL') ?? '';
   copyFileSync(HOOK, join(source.bare, 'hooks', 'post-receive'));
   chmodSync(join(source.bare, 'hooks', 'post-receive'), 0o755);
   await run('git', ['--git-dir', source.bare, 'config', 'slipway.webhook', webhookUrl]);
@@ -121,11 +118,27 @@ export async function createProject(made: Product, options: ProjectOptions = {})
       });
       return ((await archive.json()) as { logs: LogEntry[] }).logs;
     },
-    async dispose() {
-      await server.close();
-      source.dispose();
-    },
+    dispose,
   };
+}
+
+/** The organization, the repository and its trigger; answers the trigger's credentials by name. */
+async function createTrigger(
+  owner: Person,
+  path: string,
+  config: Record<string, unknown>,
+): Promise<Map<string, string>> {
+  const [organization = '', repository = ''] = path.split('/');
+  expectStatus(await owner.call('POST', '/organization/', { name: organization }), 201);
+  const creation = { namespace: organization, repository, visibility: 'private', description: '' };
+  expectStatus(await owner.call('POST', '/repository', creation), 201);
+  const trigger = await owner.call<{ config: { credentials: { name: string; value: string }[] } }>(
+    'POST',
+    `/repository/${path}/trigger/`,
+    { service: 'custom-git', config },
+  );
+  expectStatus(trigger, 201);
+  return new Map(trigger.body.config.credentials.map(({ name, value }) => [name, value]));
 }
 
 interface Serving {

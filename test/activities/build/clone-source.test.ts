@@ -1,8 +1,5 @@
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
-import { createServer } from 'node:net';
-import type { Server } from 'node:net';
-import { once } from 'node:events';
 import { dirname, join } from 'node:path';
 
 import { MockActivityEnvironment } from '@temporalio/testing';
@@ -12,6 +9,8 @@ import { eventually } from '../../support/eventually';
 import type { GitServer, SourceRepository, SshServer } from '../../support/git-servers';
 import { createRepository, sshdIsMissing, startGitHttp, startSshServer } from '../../support/git-servers';
 import { freePort } from '../../support/processes';
+import type { SilentServer } from '../../support/silent-server';
+import { startSilentServer } from '../../support/silent-server';
 import type { StepBench } from '../../support/build-steps';
 import { isUserError, stepBench } from '../../support/build-steps';
 
@@ -171,12 +170,11 @@ describe('cloneSource', function () {
   });
 
   describe('from a host that never answers', () => {
-    let silent: Server;
+    let silent: SilentServer;
     let url: string;
     before(async () => {
-      silent = createServer(() => undefined).listen(0, '127.0.0.1');
-      await once(silent, 'listening');
-      url = `http://127.0.0.1:${(silent.address() as { port: number }).port}/app.git`;
+      silent = await startSilentServer();
+      url = `http://127.0.0.1:${silent.port}/app.git`;
     });
     after(() => silent.close());
 
