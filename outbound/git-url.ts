@@ -6,10 +6,12 @@ export interface GitUrl {
   host: string;
   port: number;
   user: string | undefined;
-  /** For git itself: as given, control characters and options excluded. */
+  /** For git itself: as given, control characters and options excluded; over HTTP without user and password. */
   url: string;
-  /** For logs and messages: without a password. */
+  /** For logs and messages: names no password, and over HTTP no user either, since many hosts take a token there. */
   display: string;
+  /** The header that carries the user and password of an HTTP address. */
+  authorization: string | undefined;
 }
 
 const DEFAULT_PORTS = { ssh: 22, http: 80, https: 443 } as const;
@@ -43,16 +45,33 @@ function parseFull(url: string): GitUrl {
   if (protocol === 'ssh') return sshUrl(url, parsed, user);
   // curl would not match a name with its root dot against the pinned one, and ask the resolver again.
   parsed.hostname = parsed.hostname.replace(/\.$/, '');
-  const shown = new URL(parsed);
-  shown.password = '';
+  const authorization = basicCredentials(parsed);
+  parsed.username = '';
+  parsed.password = '';
   return {
     protocol,
     host: parsed.hostname.replace(/^\[|\]$/g, ''),
     port: Number(parsed.port || DEFAULT_PORTS[protocol]),
     user,
     url: parsed.href,
-    display: shown.href,
+    display: parsed.href,
+    authorization,
   };
+}
+
+/** The address as everybody may see it; text that is no git address is given back as it is. */
+export function withoutCredentials(url: string): string {
+  try {
+    return parseGitUrl(url).display;
+  } catch {
+    // Nothing of ours makes git use it.
+    return url;
+  }
+}
+
+function basicCredentials({ username, password }: URL): string | undefined {
+  if (username === '' && password === '') return undefined;
+  return `Basic ${Buffer.from(`${decode(username)}:${decode(password)}`).toString('base64')}`;
 }
 
 function sshUrl(url: string, parsed: URL, user: string | undefined): GitUrl {
@@ -65,6 +84,7 @@ function sshUrl(url: string, parsed: URL, user: string | undefined): GitUrl {
     user,
     url,
     display: url,
+    authorization: undefined,
   };
 }
 
@@ -72,7 +92,8 @@ function parseScpLike(url: string): GitUrl {
   const match = SCP_LIKE.exec(url);
   if (!match) throw invalid('must begin with ssh://, https:// or http://, or read user@host:path');
   const [, user, host = ''] = match;
-  return { protocol: 'ssh', host: checkHost(host), port: DEFAULT_PORTS.ssh, user, url, display: url };
+  const port = DEFAULT_PORTS.ssh;
+  return { protocol: 'ssh', host: checkHost(host), port, user, url, display: url, authorization: undefined };
 }
 
 function checkHost(host: string): string {

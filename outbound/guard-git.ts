@@ -26,7 +26,7 @@ export interface GuardGitOptions {
 /** What a git process needs to reach one host, at one address, by one protocol, and nothing else. */
 export interface GuardedGit {
   url: string;
-  /** The URL without a password. */
+  /** The URL as everybody may see it. */
   display: string;
   /** The whole environment of the process, not an addition to ours. */
   env: Record<string, string>;
@@ -63,7 +63,10 @@ export async function guardGit(
     GIT_ALLOW_PROTOCOL: git.protocol,
   };
   const { url: guardedUrl, display } = git;
-  if (git.protocol !== 'ssh') return { url: guardedUrl, display, env, config: httpConfig(git, address) };
+  if (git.protocol !== 'ssh') {
+    const secret = credentialsEnv(git);
+    return { url: guardedUrl, display, env: { ...env, ...secret }, config: httpConfig(git, address) };
+  }
   const command = sshCommand(git, address, timeoutMs, options);
   return { url: guardedUrl, display, env: { ...env, GIT_SSH_COMMAND: command }, config: [] };
 }
@@ -79,6 +82,16 @@ function httpConfig(git: GitUrl, { address, family }: ResolvedAddress): string[]
     'http.lowSpeedLimit=1',
     `http.lowSpeedTime=${STALL_SECONDS}`,
   ];
+}
+
+/** In the environment, because every user of the machine may read the arguments of a process. */
+function credentialsEnv({ url, authorization }: GitUrl): Record<string, string> {
+  if (authorization === undefined) return {};
+  return {
+    GIT_CONFIG_COUNT: '1',
+    GIT_CONFIG_KEY_0: `http.${new URL(url).origin}.extraHeader`,
+    GIT_CONFIG_VALUE_0: `Authorization: ${authorization}`,
+  };
 }
 
 function sshCommand(

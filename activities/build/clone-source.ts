@@ -7,6 +7,7 @@ import { GitError, simpleGit } from 'simple-git';
 import type { BuildAttempt } from '../../commands/builds/build-attempts';
 import type { BuildInContext } from '../../db/stores/builds';
 import { OutboundError } from '../../outbound/errors';
+import { withoutCredentials } from '../../outbound/git-url';
 import type { GuardedGit } from '../../outbound/guard-git';
 import { guardGit } from '../../outbound/guard-git';
 import { userError } from './build-failures';
@@ -39,7 +40,8 @@ export async function cloneSource(
     config: guarded.config,
     abort: signal,
     allowEnvironment: Object.keys(guarded.env),
-    unsafe: { allowUnsafeSshCommand: true },
+    // The environment is guardGit's alone, nothing of it comes from a repository.
+    unsafe: { allowUnsafeSshCommand: true, allowUnsafeConfigEnvCount: true },
   }).env(guarded.env);
   try {
     await git.init();
@@ -63,7 +65,7 @@ async function guard(
   const key = trigger?.privateKey ?? null;
   if (key !== null) await writeFile(folder.keyFile, key, { mode: 0o600 });
   try {
-    return await guardGit(String(build.triggerMetadata.git_url), deps.policy, {
+    return await guardGit(cloneUrl(build, trigger), deps.policy, {
       scratchDir: folder.scratch,
       connectTimeoutMs: CONNECT_TIMEOUT_MS,
       signal,
@@ -74,6 +76,13 @@ async function guard(
     if (!(error instanceof OutboundError)) throw error;
     throw userError('gitfailure', `the source could not be cloned: ${error.message}`);
   }
+}
+
+/** What a build tells of its source leaves out the credentials, which its trigger keeps for the same address. */
+function cloneUrl(build: BuildInContext['build'], trigger: BuildInContext['trigger']): string {
+  const shown = String(build.triggerMetadata.git_url);
+  const whole = trigger?.config.build_source;
+  return typeof whole === 'string' && withoutCredentials(whole) === shown ? whole : shown;
 }
 
 /** The full id of the commit, which is then in the repository. */

@@ -1,6 +1,7 @@
 import { repositoryTokenPassword } from '../../auth/tokens';
 import type { BuildTrigger } from '../../db/entities/builds';
 import type { TriggerInContext } from '../../db/stores/builds';
+import { withoutCredentials } from '../../outbound/git-url';
 import type { PublicAddress } from '../../model/event-payloads';
 
 /** The view of api spec 10 for whoever administers the repository: its config holds the credentials. */
@@ -21,11 +22,12 @@ export function presentTrigger(address: PublicAddress, { trigger, token, pullRob
 
 /** The part that whoever sees a build sees of its trigger. */
 export function presentTriggerOfBuild(trigger: BuildTrigger, canInvoke: boolean) {
+  const { build_source: source } = trigger.config;
   return {
     id: trigger.uuid,
     service: trigger.service,
     is_active: trigger.isActive,
-    build_source: trigger.config.build_source ?? null,
+    build_source: typeof source === 'string' ? withoutCredentials(source) : null,
     repository_url: null,
     config: {},
     can_invoke: canInvoke,

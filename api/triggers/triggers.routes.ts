@@ -13,7 +13,7 @@ import { findBuild, findTriggers, listBuilds } from '../../db/stores/builds';
 import type { TriggerInContext } from '../../db/stores/builds';
 import type { CommitMetadata } from '../../model/tag-templates';
 import { OutboundError } from '../../outbound/errors';
-import { parseGitUrl } from '../../outbound/git-url';
+import { parseGitUrl, withoutCredentials } from '../../outbound/git-url';
 import type { ApiDeps } from '../api-deps';
 import { presentBuild, presentBuilds } from '../builds/present-build';
 import { invalidRequest, notFound } from '../errors';
@@ -165,7 +165,7 @@ async function startBuild(deps: ApiDeps, request: ApiRequest<z.infer<typeof star
     : branch && `refs/heads/${branch}`;
   const metadata: CommitMetadata = {
     commit,
-    git_url: trigger.config.build_source,
+    git_url: withoutCredentials(String(trigger.config.build_source)),
     ...(ref ? { ref } : {}),
   };
   const repository = foundRepository(request);

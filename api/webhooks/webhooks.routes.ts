@@ -6,6 +6,7 @@ import { findTriggerByUuid } from '../../db/stores/builds';
 import { atLeast } from '../../model/roles';
 import type { PushDecision, ReadPush } from '../../model/webhook-payloads';
 import { readPush, reasonToSkipPush } from '../../model/webhook-payloads';
+import { withoutCredentials } from '../../outbound/git-url';
 import type { ApiDeps } from '../api-deps';
 import { PlainRefusal } from '../errors';
 import { parseJson } from '../pipeline/parse-json';
@@ -33,10 +34,10 @@ export function createWebhookRoutes(deps: ApiDeps): ApiRoute[] {
   );
 }
 
-// A trigger that is not active yet has no address; `acceptBuild` refuses it.
+/** Everybody who sees the build sees it. A trigger that is not active yet has none; `acceptBuild` refuses it. */
 function gitUrlOf({ trigger }: Target): string {
   const { build_source: gitUrl } = trigger.config;
-  return typeof gitUrl === 'string' ? gitUrl : '';
+  return typeof gitUrl === 'string' ? withoutCredentials(gitUrl) : '';
 }
 
 type Target = NonNullable<Awaited<ReturnType<typeof findTriggerByUuid>>>;

@@ -113,7 +113,9 @@ export async function deleteTrigger(
     const trigger = await requireTrigger(act, repository, uuid);
     await act.manager.delete(BuildTrigger, trigger.id);
     if (trigger.writeTokenId !== null) await act.manager.delete(RepositoryToken, trigger.writeTokenId);
-    await auditTrigger(act, 'delete_repo_trigger', repository, trigger, { config: trigger.config });
+    await auditTrigger(act, 'delete_repo_trigger', repository, trigger, {
+      config: shownConfig(trigger.config),
+    });
   });
 }
 
@@ -160,7 +162,7 @@ async function activate(deps: TriggerDeps, act: Act, input: ActivationOf): Promi
     writeTokenId: token.id,
     pullRobotId: robot?.id ?? null,
   });
-  const extra = { config: prepared.config, pull_robot: robot?.name ?? null };
+  const extra = { config: shownConfig(prepared.config), pull_robot: robot?.name ?? null };
   await auditTrigger(act, 'setup_repo_trigger', repository, trigger, extra);
   return act.manager.findOneByOrFail(BuildTrigger, { id: trigger.id });
 }
@@ -191,6 +193,13 @@ async function requireTrigger(act: Act, repository: BuildRepository, uuid: strin
   const trigger = found && (await lockTrigger(act.manager, found.id));
   if (!trigger) throw new ActError('not-found', `there is no trigger "${uuid}"`);
   return trigger;
+}
+
+/** Without the user and password that an HTTP address may hold: logs have more readers than triggers. */
+function shownConfig(config: Record<string, unknown>): Record<string, unknown> {
+  const { build_source: source } = config;
+  if (typeof source !== 'string') return config;
+  return { ...config, build_source: source.replace(/^(https?:\/\/)[^/?#]*@/i, '$1') };
 }
 
 async function auditTrigger(

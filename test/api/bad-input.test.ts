@@ -115,8 +115,9 @@ describe('bad input to every route of the table', function () {
       for (const route of api.routes) {
         const right = rightBody(route);
         for (const field of Object.keys(right)) {
-          for (const wrong of WRONG)
-            {yield [route.method, fill(route), { json: { ...right, [field]: wrong } }];}
+          for (const wrong of WRONG) {
+            yield [route.method, fill(route), { json: { ...right, [field]: wrong } }];
+          }
         }
       }
     }
@@ -142,8 +143,9 @@ describe('bad input to every route of the table', function () {
       const at = `//webhooks/push/trigger/${triggerId}`;
       for (const wrong of WRONG) {
         yield ['POST', at, { json: wrong, headers }];
-        for (const field of Object.keys(right))
-          {yield ['POST', at, { json: { ...right, [field]: wrong }, headers }];}
+        for (const field of Object.keys(right)) {
+          yield ['POST', at, { json: { ...right, [field]: wrong }, headers }];
+        }
         for (const field of Object.keys(info)) {
           yield ['POST', at, { json: { ...right, commit_info: { ...info, [field]: wrong } }, headers }];
         }
@@ -191,8 +193,9 @@ describe('bad input to every route of the table', function () {
     function* calls(): Generator<[string, string, undefined]> {
       for (const route of api.routes) {
         for (const part of WRONG_PARTS) {
-          if (/\{\w+\}/.test(route.path))
-            {yield [route.method, route.path.replace(/\{\w+\}/g, part), undefined];}
+          if (/\{\w+\}/.test(route.path)) {
+            yield [route.method, route.path.replace(/\{\w+\}/g, part), undefined];
+          }
           yield [route.method, fill(route, part), undefined];
         }
         if (route.method !== 'GET') continue;

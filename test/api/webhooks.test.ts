@@ -5,6 +5,7 @@ import { Account } from '../../db/entities/accounts';
 import { Repository } from '../../db/entities/repositories';
 import type { ApiCall, TestApi } from '../support/api';
 import { startApi } from '../support/api';
+import { auditOf } from '../support/audit';
 import { buildRepository, buildUser } from '../support/factories';
 
 const SHA = 'aabbccddeeff00112233445566778899aabbccdd';
@@ -45,6 +46,26 @@ describe('the push webhook', () => {
     assert.deepEqual(build?.dockerTags, ['aabbccd', 'main', 'latest']);
     assert.equal(build.isManual, false);
     assert.equal(build.triggerMetadata.git_url, 'git@git.example:ops/web.git');
+  });
+
+  it('keeps the credentials of the git address from whoever sees the build', async () => {
+    const { post, builds, path, token, uuid, account } = await setUp({
+      build_source: 'https://bot:hidden-word@git.example/ops/web.git',
+    });
+    await post({ json: PUSH });
+    await api.call('POST', `/repository/${path}/trigger/${uuid}/start`, { token, json: { commit_sha: SHA } });
+    for (const build of await builds()) {
+      assert.equal(build.triggerMetadata.git_url, 'https://git.example/ops/web.git');
+      const view = await api.call('GET', `/repository/${path}/build/${build.uuid}`, { token });
+      assert.equal(view.body.trigger.build_source, 'https://git.example/ops/web.git');
+      assert.ok(!JSON.stringify(view.body).includes('hidden-word'));
+    }
+    const trigger = await api.call('GET', `/repository/${path}/trigger/${uuid}`, { token });
+    assert.match(trigger.body.config.build_source, /hidden-word/);
+    await api.call('DELETE', `/repository/${path}/trigger/${uuid}`, { token });
+    const logged = await auditOf(api.dataSource, account.id);
+    assert.ok(logged.some(({ kind }) => kind === 'delete_repo_trigger'));
+    assert.ok(!JSON.stringify(logged).includes('hidden-word'));
   });
 
   it('takes the old address with the path of the repository, and no other repository there', async () => {

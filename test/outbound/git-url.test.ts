@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 
-import { parseGitUrl } from '../../outbound/git-url';
+import { parseGitUrl, withoutCredentials } from '../../outbound/git-url';
 
 describe('parseGitUrl', () => {
   const accepted = {
@@ -52,9 +52,16 @@ describe('parseGitUrl', () => {
     });
   }
 
-  it('shows a URL without its password and gives git the whole one', () => {
-    const { url, display } = parseGitUrl('https://bot:secret@git.example.com/app.git');
-    assert.equal(url, 'https://bot:secret@git.example.com/app.git');
-    assert.equal(display, 'https://bot@git.example.com/app.git');
+  it('keeps user and password of an HTTP URL out of what is shown and of what git is called with', () => {
+    const { url, display, authorization } = parseGitUrl('https://bot:s%40cret@git.example.com/app.git');
+    assert.equal(url, 'https://git.example.com/app.git');
+    assert.equal(display, 'https://git.example.com/app.git');
+    assert.equal(authorization, `Basic ${Buffer.from('bot:s@cret').toString('base64')}`);
+  });
+
+  it('shows any text without the credentials of a git URL', () => {
+    assert.equal(withoutCredentials('https://token@git.example.com/a'), 'https://git.example.com/a');
+    assert.equal(withoutCredentials('git@git.example.com:a.git'), 'git@git.example.com:a.git');
+    assert.equal(withoutCredentials('owner/name'), 'owner/name');
   });
 });

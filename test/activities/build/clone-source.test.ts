@@ -4,6 +4,8 @@ import { dirname, join } from 'node:path';
 
 import { MockActivityEnvironment } from '@temporalio/testing';
 
+import { BuildTrigger } from '../../../db/entities/builds';
+import { withoutCredentials } from '../../../outbound/git-url';
 import { BUILD_ATTEMPT_OVER } from '../../../workflows/shared/failure-types';
 import { eventually } from '../../support/eventually';
 import type { GitServer, SourceRepository, SshServer } from '../../support/git-servers';
@@ -109,9 +111,12 @@ describe('cloneSource', function () {
       assert.equal(readFileSync(join(source, 'a.txt'), 'utf8'), 'one');
     });
 
-    it('uses the credentials of the address and leaves them nowhere in the checkout or the log', async () => {
-      const url = locked.url('app.git');
-      const { attempt, build } = await begin(second, url);
+    it("uses the credentials of the trigger's address and leaves them nowhere in the checkout or the log", async () => {
+      const whole = locked.url('app.git');
+      await bench.dataSource.manager.update(BuildTrigger, bench.trigger.id, {
+        config: { build_source: whole },
+      });
+      const { attempt, build } = await begin(second, withoutCredentials(whole));
       await bench.run(() => bench.steps.cloneSource(attempt));
       const git = join(bench.workDir, `${attempt.buildId}-1`, 'source', '.git');
       for (const name of readdirSync(git)) {
