@@ -140,9 +140,11 @@ export function readUpload(
   });
 }
 
-/** Ends a session of this owner that has come to nothing. */
-export async function forgetUpload(deps: ContentDeps, { uuid, epoch }: UploadSession): Promise<void> {
-  await deps.dataSource.manager.delete(Upload, { uuid, epoch });
+/** Ends a session of this owner that has come to nothing; false when it goes on under another, who may need its bytes. */
+export async function forgetUpload(deps: ContentDeps, { uuid, epoch }: UploadSession): Promise<boolean> {
+  const { manager } = deps.dataSource;
+  await manager.delete(Upload, { uuid, epoch });
+  return !(await manager.existsBy(Upload, { uuid }));
 }
 
 /** Ends a session; the caller then removes its bytes. */

@@ -1,5 +1,5 @@
 import type { UploadSession } from '../../commands/content/uploads';
-import { forgetUpload } from '../../commands/content/uploads';
+import { forgetUpload, unknownUpload } from '../../commands/content/uploads';
 import { UploadMissingError } from '../../storage/errors';
 import type { Registry, RepositoryExchange } from '../exchange';
 import type { Chunk } from './receive-chunk';
@@ -10,7 +10,7 @@ import { sendSession } from './session-replies';
 export async function appendToUpload(exchange: RepositoryExchange, registry: Registry): Promise<void> {
   const taken = await takeSession(exchange, registry);
   const session = await receiveOrForget(exchange, taken, registry);
-  await registry.sessions.release(session);
+  if (!(await registry.sessions.release(session))) throw unknownUpload(session.uuid);
   sendSession(exchange.res, 202, { ...session, name: exchange.route.name });
 }
 

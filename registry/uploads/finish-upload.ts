@@ -57,7 +57,6 @@ async function mismatch(
   { deps, content, sessions }: Registry,
 ): Promise<RegistryError> {
   sessions.forget(session);
-  await forgetUpload(content, session);
-  await deps.storage.discardUpload(session.storageKey);
+  if (await forgetUpload(content, session)) await deps.storage.discardUpload(session.storageKey);
   return new RegistryError('DIGEST_INVALID', { digest, actual });
 }

@@ -73,20 +73,30 @@ async function look(
 async function commit(
   { exchange, session, digest }: Publication,
   keys: Pick<ReceivedBlob, 'presentKey' | 'missingKey' | 'publishedKey'>,
-  { content, deps }: Registry,
+  registry: Registry,
 ): Promise<CommitOutcome> {
+  const { content, deps } = registry;
   const blob = { digest, sizeBytes: await sizeOf(session, keys.publishedKey, deps), ...keys };
   try {
     return await commitUpload(content, exchange.pusher, exchange.path, { session, blob });
   } catch (error) {
     // Only a refusal is certain to have been rolled back; after a lost connection the row may stand and need its bytes.
-    if (error instanceof ActError) {
-      await forgetUpload(content, session);
-      await deps.storage.discardUpload(session.storageKey);
-      if (keys.publishedKey !== null) await deps.storage.deleteBlob(keys.publishedKey);
-    }
+    if (error instanceof ActError) await discardRefused(session, blob, registry);
     throw error;
   }
+}
+
+/** Another process that took the session over may copy these bytes, or have found and recorded them: they are its own then. */
+async function discardRefused(
+  session: UploadSession,
+  { digest, publishedKey }: Pick<ReceivedBlob, 'digest' | 'publishedKey'>,
+  { content, deps, pool }: Registry,
+): Promise<void> {
+  if (!(await forgetUpload(content, session))) return;
+  await deps.storage.discardUpload(session.storageKey);
+  if (publishedKey === null) return;
+  const stored = await storedBlob(pool, digest);
+  if (stored?.storageKey !== publishedKey) await deps.storage.deleteBlob(publishedKey);
 }
 
 /** Published bytes may be more than the session's row had heard of when its owner died. */

@@ -12,6 +12,7 @@ import {
   releaseUpload,
   renewUpload,
   takeUpload,
+  unknownUpload,
 } from '../../commands/content/uploads';
 import type { DigestAlgorithm } from '../../model/digests';
 import type { RepositoryPath } from '../../model/names';
@@ -53,9 +54,9 @@ export class UploadSessions {
     }
   }
 
-  /** Lets go of a session without any new byte. */
-  async release(session: UploadSession): Promise<void> {
-    await releaseUpload(this.content, session, session.receivedBytes);
+  /** Lets go of a session as it is; false when it was ended or taken over meanwhile, so that nothing of it was recorded. */
+  release(session: UploadSession): Promise<boolean> {
+    return releaseUpload(this.content, session, session.receivedBytes);
   }
 
   /**
@@ -77,14 +78,15 @@ export class UploadSessions {
     } catch (error) {
       // Closed first: nothing is written any more when others may take the session.
       await writer.close();
-      await releaseUpload(this.content, session, writer.sizeBytes);
+      const isRecorded = await releaseUpload(this.content, session, writer.sizeBytes);
+      if (isRecorded && abandonedKey !== null) await storage.discardUpload(abandonedKey);
       throw error;
     }
     await writer.close();
     const received = { ...session, receivedBytes: writer.sizeBytes };
     if (abandonedKey !== null) {
       // The old file stays the record until the new one is.
-      await recordUpload(this.content, received);
+      if (!(await recordUpload(this.content, received))) throw unknownUpload(session.uuid);
       await storage.discardUpload(abandonedKey);
     }
     return received;

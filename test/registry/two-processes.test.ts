@@ -2,10 +2,12 @@ import { strict as assert } from 'node:assert';
 import { randomBytes } from 'node:crypto';
 import { appendFileSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { mock } from 'node:test';
 
 import { ServiceKey } from '../../db/entities/accounts';
 import { Blob, Tag, Upload } from '../../db/entities/content';
 import { parseDigest } from '../../model/digests';
+import { FilesystemStorage } from '../../storage/filesystem';
 import { blobKey, uploadKey } from '../../storage/keys';
 import { freshDatabase } from '../support/database';
 import { buildUser, uniqueName } from '../support/factories';
@@ -156,4 +158,38 @@ describe('two processes of the registry', () => {
     const head = await other.expect(200, 'HEAD', `/v2/${repository}/manifests/contended`);
     assert.equal(head.headers.get('docker-content-digest'), history.at(-1)?.digest);
   });
+
+  it('keep bytes that the second one recorded while the first, slow in its commit, lost the session', async () => {
+    const bytes = randomBytes(20_000);
+    const digest = sha256(bytes);
+    const location = await start();
+    const uuid = location.split('/').at(-1) ?? '';
+    await client.expect(202, 'PATCH', location, { body: bytes });
+    const { manager } = one.dataSource;
+    const published = pausePublishing();
+    const first = client.call('PUT', `${location}?digest=${digest}`);
+    const goOn = await published;
+    await manager.update(Upload, { uuid }, { leaseUntilMs: Date.now() - 1 });
+    await other.expect(201, 'PUT', `${location}?digest=${digest}`);
+    goOn();
+    assert.equal((await first).status, 404);
+    const stored = await client.expect(200, 'GET', `/v2/${repository}/blobs/${digest}`);
+    assert.deepEqual(Buffer.from(await stored.arrayBuffer()), bytes);
+  });
+
+  /** Stops the next one who publishes behind the rename; resolves with what lets it go on. */
+  function pausePublishing(): Promise<() => void> {
+    return new Promise((resolve) => {
+      const { mock: pause } = mock.method(
+        FilesystemStorage.prototype,
+        'publish',
+        async function (this: FilesystemStorage, fromKey: string, toKey: string) {
+          pause.restore();
+          const key = await this.publish(fromKey, toKey);
+          await new Promise<void>((goOn) => resolve(goOn));
+          return key;
+        },
+      );
+    });
+  }
 });

@@ -294,4 +294,20 @@ describe('uploads', () => {
     assert.deepEqual(filesOf(location), []);
     await client.expect(404, 'GET', location);
   });
+
+  it('does not acknowledge a chunk whose session was cancelled while it streamed', async () => {
+    const location = await start();
+    const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
+    const writer = writable.getWriter();
+    const patch = client.call('PATCH', location, { body: readable });
+    await writer.write(Buffer.from('half of it'));
+    const uuid = location.split('/').at(-1) ?? '';
+    await eventually(async () => {
+      const { leaseUntilMs } = await registry.dataSource.manager.findOneByOrFail(Upload, { uuid });
+      assert.notEqual(leaseUntilMs, null);
+    });
+    await client.expect(204, 'DELETE', location);
+    await writer.close();
+    assert.equal((await patch).status, 404);
+  });
 });
