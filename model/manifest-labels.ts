@@ -1,6 +1,8 @@
 import { parseDurationMs } from './durations';
 
 const EXPIRY_LABEL = 'quay.expires-after';
+/** A thousand years: whoever asks for more means for ever, and no column could hold it. */
+const LONGEST_LIFETIME_MS = 1000 * 365 * 86_400_000;
 const MAX_LABELS = 256;
 const MAX_KEY_LENGTH = 255;
 const MAX_VALUE_LENGTH = 4096;
@@ -40,7 +42,8 @@ export function storableLabels(labels: Labels): [key: string, value: string][] {
 /** How long a tag on a manifest with these labels lives, in milliseconds; null is for ever, as is an unreadable value. */
 export function tagLifetimeMs(labels: Labels): number | null {
   const value = labels[EXPIRY_LABEL];
-  return (value === undefined ? undefined : parseDurationMs(value)) ?? null;
+  const lifetimeMs = value === undefined ? undefined : parseDurationMs(value);
+  return lifetimeMs === undefined || lifetimeMs > LONGEST_LIFETIME_MS ? null : lifetimeMs;
 }
 
 /** The labels that all children of an index share, key and value (registry spec 11). */

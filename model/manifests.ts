@@ -4,7 +4,10 @@ import { isDigest } from './digests';
 import { DOCKER_CONFIG_TYPE, MANIFEST_TYPES, isForeignLayerType, manifestFormat } from './media-types';
 import type { ManifestFormat, ManifestType } from './media-types';
 
-const mediaType = z.string().regex(/^[\w.+-]+\/[-.\w]+(?:\+[-.\w]+)?$/, 'is not a media type');
+const mediaType = z
+  .string()
+  .max(255, 'is longer than 255 characters')
+  .regex(/^[\w.+-]+\/[-.\w]+(?:\+[-.\w]+)?$/, 'is not a media type');
 const annotations = z.record(z.string(), z.string()).nullish();
 
 const descriptor = z.looseObject({
@@ -94,11 +97,14 @@ function readImage(format: 'dockerImage' | 'ociImage', json: Record<string, unkn
     (layer) => format === 'dockerImage' && !DOCKER_LAYER_TYPE.test(layer.mediaType),
   );
   if (strange) return refused(`layer type "${strange.mediaType}" is not one of Docker's`);
+  const layersSizeBytes = layers.reduce((sum, layer) => sum + layer.size, 0);
+  // Sizes of layers that live elsewhere are only claimed.
+  if (!Number.isSafeInteger(layersSizeBytes)) return refused('layers: their sizes are too large together');
   const stored = layers.filter((layer) => !isForeignLayerType(layer.mediaType));
   return accepted(format, parsed.data, {
     config: plain(config),
     layers: stored.map(plain),
-    layersSizeBytes: layers.reduce((sum, layer) => sum + layer.size, 0),
+    layersSizeBytes,
     children: [],
   });
 }
