@@ -21,3 +21,11 @@ export function preparedPool(dataSource: DataSource): PreparedPool {
     },
   };
 }
+
+/**
+ * The next power of two, for the text of a prepared statement: the server keeps each text of each connection, and runs
+ * out of room for them when texts vary with what clients ask. The caller cuts what is too much.
+ */
+export function statementLimit(limit: number): string {
+  return String(2 ** Math.ceil(Math.log2(limit)));
+}

@@ -1,4 +1,5 @@
 import type { PreparedPool } from '../pool';
+import { statementLimit } from '../pool';
 
 /** `namespace/name` of the repositories that an enabled account may read by a grant, in ASCII order behind `last`. */
 export async function readableRepositoryNames(
@@ -18,8 +19,8 @@ export async function readableRepositoryNames(
           OR EXISTS (SELECT 1 FROM team_member m JOIN team t ON t.id = m.team_id AND t.organization_id = ns.id
                WHERE m.account_id = me.id AND (t.role = 'admin' OR EXISTS (
                  SELECT 1 FROM repository_permission p WHERE p.repository_id = r.id AND p.team_id = t.id))))
-      ORDER BY path LIMIT ${String(limit)}`,
+      ORDER BY path LIMIT ${statementLimit(limit)}`,
     [accountId, last],
   );
-  return rows.map((row) => row.path);
+  return rows.slice(0, limit).map((row) => row.path);
 }

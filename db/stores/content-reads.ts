@@ -1,4 +1,6 @@
+import type { RepositoryPath } from '../../model/names';
 import type { PreparedPool } from '../pool';
+import { statementLimit } from '../pool';
 
 /**
  * The statements behind GET and HEAD of `/v2/`: written SQL, prepared, one for each request (performance spec 6).
@@ -87,6 +89,22 @@ export async function blobInRepository(
   return rows[0];
 }
 
+/** The same by the repository's path, for a push that has not opened its repository yet; any link counts. */
+export async function blobLinkedTo(
+  pool: PreparedPool,
+  { namespace, name }: RepositoryPath,
+  digest: string,
+): Promise<Pick<ReadableBlob, 'sizeBytes' | 'storageKey'> | undefined> {
+  const rows = await pool.select<ReadableBlob>(
+    `SELECT b.size_bytes AS sizeBytes, b.storage_key AS storageKey
+       FROM stored_blob b JOIN repository_blob l ON l.blob_id = b.id
+       JOIN repository r ON r.id = l.repository_id JOIN account n ON n.id = r.namespace_id
+      WHERE b.digest = ? AND n.name = ? AND r.name = ?`,
+    [digest, namespace, name],
+  );
+  return rows[0];
+}
+
 /** The row of a digest, whatever repositories have a link to it. */
 export async function storedBlob(
   pool: PreparedPool,
@@ -108,10 +126,10 @@ export async function liveTagNames(
   const rows = await pool.select<{ name: string }>(
     `SELECT name FROM tag
       WHERE repository_id = ? AND name > ? AND is_current = 1 AND (lifetime_end_ms IS NULL OR lifetime_end_ms > ?)
-      ORDER BY name LIMIT ${String(limit)}`,
+      ORDER BY name LIMIT ${statementLimit(limit)}`,
     [repositoryId, last, nowMs],
   );
-  return rows.map((row) => row.name);
+  return rows.slice(0, limit).map((row) => row.name);
 }
 
 export interface ReferrerRow {

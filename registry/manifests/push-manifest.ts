@@ -25,7 +25,7 @@ export async function pushManifest(exchange: RepositoryExchange, registry: Regis
   const body = await readBody(req, registry.deps.config.MAXIMUM_MANIFEST_SIZE_BYTES);
   const digest = digestOf(reference, body);
   const manifest = parse(req.headers['content-type'] ?? '', body);
-  const configLabels = await readConfigLabels(registry, manifest);
+  const configLabels = await readConfigLabels(registry, path, manifest);
   await putManifest(registry.content, pusher, path, { digest, tags, body, manifest, configLabels });
   sendEmpty(res, 201, {
     Location: `/v2/${route.name}/manifests/${digest}`,

@@ -66,4 +66,17 @@ describe('the number of statements of a read request', () => {
       assert.equal(await statementsOf(method, path()), 1);
     });
   }
+
+  it('has a text that does not vary with the size of a page', async () => {
+    const { pool } = dataSource.driver as unknown as { pool: Pool };
+    const prepared = async () => {
+      const [rows] = await pool.promise().query(`SHOW GLOBAL STATUS LIKE 'Prepared_stmt_count'`);
+      return Number((rows as { Value: string }[])[0]?.Value);
+    };
+    const before = await prepared();
+    for (let n = 1; n <= 60; n += 1) {
+      await client.expect(200, 'GET', `/v2/${repository}/tags/list?n=${n}`);
+    }
+    assert.ok((await prepared()) - before < 30);
+  });
 });
