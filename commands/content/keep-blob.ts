@@ -1,10 +1,10 @@
-import { holdBlob, lockBlobById, reviveBlobs } from '../../db/stores/blobs';
+import { extendHold, lockBlobById, reviveBlobs } from '../../db/stores/blobs';
 import { runAct, SYSTEM } from '../act';
 import type { ContentDeps } from './content-deps';
 
 /**
  * Holds a linked blob for a push that is about to name it, and takes it back from garbage collection where that had it in
- * view (performance spec 9); false when it is too late for that.
+ * view (performance spec 9); false when it is too late for that, or the link is gone.
  */
 export function keepBlob(
   deps: ContentDeps,
@@ -14,7 +14,6 @@ export function keepBlob(
     const blob = await lockBlobById(act.manager, blobId);
     if (!blob || blob.state === 'deleting') return false;
     await reviveBlobs(act.manager, [blobId]);
-    await holdBlob(act.manager, { repositoryId, blobId, holdUntilMs: act.nowMs + deps.contentHoldMs });
-    return true;
+    return extendHold(act.manager, { repositoryId, blobId, holdUntilMs: act.nowMs + deps.contentHoldMs });
   });
 }

@@ -1,4 +1,5 @@
 import { repositoryAccess } from '../../auth/access';
+import type { ReadableLink } from '../../db/stores/blobs';
 import { holdBlob, lockReadableLink, repositoriesWithBlob, reviveBlobs } from '../../db/stores/blobs';
 import type { RepositoryPath } from '../../model/names';
 import type { Act } from '../act';
@@ -30,9 +31,11 @@ export function mountBlob(
     const target = await openForPush(act, deps, pusher, { path, lock: 'share' });
     const sources = from ? [from] : await repositoriesWithBlob(act.manager, digest, SOURCES_LOOKED_AT);
     for (const source of sources) {
-      const blobId = await readableBlob(act, deps, pusher, { digest, source });
-      if (blobId === undefined) continue;
-      await reviveBlobs(act.manager, [blobId]);
+      const blob = await readableBlob(act, deps, pusher, { digest, source });
+      if (!blob) continue;
+      const { blobId } = blob;
+      // Only then: many mounts of one blob share its lock, and an update would make them wait for each other.
+      if (blob.state === 'candidate') await reviveBlobs(act.manager, [blobId]);
       const holdUntilMs = act.nowMs + deps.contentHoldMs;
       await holdBlob(act.manager, { repositoryId: target.id, blobId, holdUntilMs });
       return true;
@@ -46,13 +49,9 @@ async function readableBlob(
   deps: ContentDeps,
   pusher: Pusher,
   { digest, source }: { digest: string; source: RepositoryPath },
-): Promise<number | undefined> {
+): Promise<ReadableLink | undefined> {
   const options = { policy: deps.policy, nowMs: act.nowMs };
   const access = await repositoryAccess(act.manager, pusher.identity, source, options);
   if (!access.repository || !access.role || !access.namespace?.enabled) return undefined;
-  const link = await lockReadableLink(act.manager, access.repository.id, digest, {
-    nowMs: act.nowMs,
-    mode: 'share',
-  });
-  return link?.blobId;
+  return lockReadableLink(act.manager, access.repository.id, digest, { nowMs: act.nowMs, mode: 'share' });
 }

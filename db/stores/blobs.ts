@@ -37,6 +37,18 @@ export async function holdBlob(
   );
 }
 
+/** Keeps a link for longer; false when there is none. */
+export async function extendHold(
+  manager: EntityManager,
+  link: Pick<RepositoryBlob, 'repositoryId' | 'blobId' | 'holdUntilMs'>,
+): Promise<boolean> {
+  const { affectedRows } = await manager.query<{ affectedRows: number }>(
+    `UPDATE repository_blob SET hold_until_ms = GREATEST(hold_until_ms, ?) WHERE repository_id = ? AND blob_id = ?`,
+    [link.holdUntilMs, link.repositoryId, link.blobId],
+  );
+  return affectedRows === 1;
+}
+
 export interface LinkedBlob {
   id: number;
   digest: string;
@@ -105,15 +117,21 @@ export async function repositoriesWithBlob(
   );
 }
 
+export interface ReadableLink {
+  linkId: number;
+  blobId: number;
+  state: BlobState;
+}
+
 /** The link with its blob, both locked until the transaction ends; undefined when the blob cannot be read in this repository. */
 export async function lockReadableLink(
   manager: EntityManager,
   repositoryId: number,
   digest: string,
   { nowMs, mode }: { nowMs: number; mode: 'share' | 'update' },
-): Promise<{ linkId: number; blobId: number } | undefined> {
-  const rows = await manager.query<{ linkId: number; blobId: number }[]>(
-    `SELECT l.id AS linkId, b.id AS blobId
+): Promise<ReadableLink | undefined> {
+  const rows = await manager.query<ReadableLink[]>(
+    `SELECT l.id AS linkId, b.id AS blobId, b.state
        FROM stored_blob b JOIN repository_blob l ON l.blob_id = b.id
       WHERE b.digest = ? AND b.state <> 'deleting' AND l.repository_id = ?
         AND (l.hold_until_ms > ? OR EXISTS (

@@ -25,7 +25,7 @@ export async function getBlob(exchange: ReadExchange, registry: Registry): Promi
   const digest = route.reference;
   if (!isDigest(digest)) throw new RegistryError('DIGEST_INVALID', { digest }, { message: 'not a digest' });
   const blob = await blobInRepository(registry.pool, repositoryId, digest, registry.deps.now());
-  if (!blob && digest !== EMPTY_LAYER.digest) throw new RegistryError('BLOB_UNKNOWN', { digest });
+  if (!blob && !isEverywhere(exchange, digest)) throw new RegistryError('BLOB_UNKNOWN', { digest });
   if (blob) await keepForPush(exchange, registry, blob);
   const headers = headersOf(exchange, digest);
   if (isNotModified(req, digest)) {
@@ -109,13 +109,23 @@ function lengthOf({ start, end }: Span): number {
   return end - start + 1;
 }
 
+/** The empty layer; but who may push and asks for it is to upload it, or the manifest that follows would miss it. */
+function isEverywhere(exchange: ReadExchange, digest: string): boolean {
+  return digest === EMPTY_LAYER.digest && !isBeforePush(exchange);
+}
+
+function isBeforePush({ req, granted }: ReadExchange): boolean {
+  return req.method === 'HEAD' && allows(granted, 'push');
+}
+
 /** Who may push asks in order to leave the blob out of the push: it must be there still when the manifest comes. */
 async function keepForPush(
-  { req, granted, path, repositoryId }: ReadExchange,
+  exchange: ReadExchange,
   { content, deps }: Registry,
   blob: ReadableBlob,
 ): Promise<void> {
-  if (req.method !== 'HEAD' || !allows(granted, 'push')) return;
+  if (!isBeforePush(exchange)) return;
+  const { path, repositoryId } = exchange;
   const isHeld = blob.holdUntilMs > deps.now() + content.contentHoldMs / 2;
   if (isHeld && blob.state === 'live') return;
   if (!(await keepBlob(content, { repositoryId, blobId: blob.id }))) {

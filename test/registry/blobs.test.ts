@@ -135,4 +135,13 @@ describe('blobs', () => {
     await client.expect(202, 'DELETE', blob(layer));
     await client.expect(404, 'HEAD', blob(layer));
   });
+
+  it('tells who is about to push to upload the empty layer as well, so that a manifest finds it', async () => {
+    await client.pushBlob(repository, 'so that the repository is there');
+    const puller = { scope: `repository:${repository}:pull` };
+    await client.expect(200, 'HEAD', blob(EMPTY_LAYER.digest), puller);
+    await client.expect(404, 'HEAD', blob(EMPTY_LAYER.digest));
+    await client.pushBlob(repository, EMPTY_LAYER.bytes);
+    await client.expect(200, 'HEAD', blob(EMPTY_LAYER.digest));
+  });
 });

@@ -1,5 +1,6 @@
 import { strict as assert } from 'node:assert';
 
+import { Blob } from '../../db/entities/content';
 import type { BuiltUser } from '../support/factories';
 import { buildUser, uniqueName } from '../support/factories';
 import { buildImage, pushImage, putManifest } from '../support/images';
@@ -73,5 +74,20 @@ describe('mounts', () => {
 
   it('refuse a digest that is none', async () => {
     assert.equal((await mount('sha256:short', source)).status, 400);
+  });
+
+  it('of one blob come by the dozen, as many jobs begin with the same base image', async () => {
+    const digest = await client.pushBlob(source, uniqueName('base'));
+    await client.pushBlob(target, 'makes the repository');
+    const answers = await Promise.all(Array.from({ length: 60 }, () => mount(digest, source)));
+    assert.deepEqual(new Set(answers.map((answer) => answer.status)), new Set([201]));
+  });
+
+  it('take a blob back that garbage collection has in view', async () => {
+    const digest = await client.pushBlob(source, uniqueName('candidate'));
+    const { manager } = registry.dataSource;
+    await manager.update(Blob, { digest }, { state: 'candidate' });
+    assert.equal((await mount(digest, source)).status, 201);
+    assert.equal((await manager.findOneByOrFail(Blob, { digest })).state, 'live');
   });
 });
