@@ -38,7 +38,9 @@ export function changeTagExpiry(
     if (expiresAtMs !== null && !(expiresAtMs > act.nowMs)) {
       throw new ActError('invalid', 'expiration must be in the future', 'expiration');
     }
-    const lifetimeEndMs = expiresAtMs === null ? null : clamp(deps, current.lifetimeStartMs, expiresAtMs);
+    // The longest life of an old tag may be over, which must not end it here and now: it counts from today then.
+    const lifetimeEndMs =
+      expiresAtMs === null ? null : clamp(deps, current.lifetimeStartMs, expiresAtMs, act.nowMs);
     await act.manager.update(Tag, { id: current.id }, { lifetimeEndMs });
     const { digest } = current;
     await writeAudit(act, 'change_tag_expiration', subjectOf(repository), {
@@ -49,9 +51,10 @@ export function changeTagExpiry(
   });
 }
 
-function clamp({ config }: ExpiryDeps, startMs: number, expiresAtMs: number): number {
+function clamp({ config }: ExpiryDeps, startMs: number, expiresAtMs: number, nowMs: number): number {
+  const longestMs = parseDurationMs(config.LABELED_EXPIRATION_MAXIMUM) ?? 0;
   const minimumMs = startMs + (parseDurationMs(config.LABELED_EXPIRATION_MINIMUM) ?? 0);
-  const maximumMs = startMs + (parseDurationMs(config.LABELED_EXPIRATION_MAXIMUM) ?? 0);
+  const maximumMs = (startMs + longestMs > nowMs ? startMs : nowMs) + longestMs;
   return Math.min(Math.max(Math.round(expiresAtMs), minimumMs), maximumMs);
 }
 

@@ -37,12 +37,14 @@ export async function setTag(act: Act, target: TagTarget): Promise<TagChange> {
   }
   if (isAlive && current.immutable) throw immutableTag(name);
   if (current) await endTag(act, current);
+  // The act read its clock before it waited for the repository: one that came first may have a later time.
+  const lifetimeStartMs = Math.max(act.nowMs, current?.lifetimeStartMs ?? 0);
   await act.manager.insert(Tag, {
     repositoryId,
     name,
     manifestId,
     digest,
-    lifetimeStartMs: act.nowMs,
+    lifetimeStartMs,
     lifetimeEndMs,
     isCurrent: true,
     reversion: target.isReversion ?? false,
@@ -52,7 +54,9 @@ export async function setTag(act: Act, target: TagTarget): Promise<TagChange> {
 
 /** Ends a lifetime that its row still calls current; one that ran out keeps the end that it had. */
 export async function endTag(act: Act, tag: Tag): Promise<void> {
-  const lifetimeEndMs = isAliveAt(tag, act.nowMs) ? act.nowMs : tag.lifetimeEndMs;
+  const lifetimeEndMs = isAliveAt(tag, act.nowMs)
+    ? Math.max(act.nowMs, tag.lifetimeStartMs)
+    : tag.lifetimeEndMs;
   await act.manager.update(Tag, { id: tag.id }, { lifetimeEndMs, isCurrent: null });
 }
 

@@ -4,6 +4,8 @@ import type { DataSource } from 'typeorm';
 
 import { ActError } from '../../../commands/act-error';
 import type { GuardedDeps } from '../../../commands/caller';
+import { actorOf } from '../../../commands/caller';
+import { changeTagExpiry } from '../../../commands/content/change-tag-expiry';
 import { deleteTag, moveTag, restoreTag } from '../../../commands/content/tags';
 import { Manifest, ManifestLabel, Tag } from '../../../db/entities/content';
 import { OutboxRow } from '../../../db/entities/outbox';
@@ -14,6 +16,8 @@ import { sharedDatabase } from '../../support/database';
 import type { BuiltUser } from '../../support/factories';
 import { buildRepository, buildUser, grant } from '../../support/factories';
 import { sha256 } from '../../support/registry-client';
+
+const DAY_MS = 86_400_000;
 
 describe('tags', () => {
   let dataSource: DataSource;
@@ -143,5 +147,32 @@ describe('tags', () => {
     nowMs += owner.account.tagExpirationMs + 1;
     const late = restoreTag(deps, owner.identity, path, { tag: 'v1', digest: second.digest });
     await assert.rejects(late, refusal('not-found', 'manifest'));
+  });
+
+  it('have lifetimes in order even when the clock of the one that came second is behind', async () => {
+    const [first, second] = [await buildManifest('1'), await buildManifest('2')];
+    await moveTag(deps, owner.identity, path, { tag: 'v1', digest: first.digest });
+    const startMs = nowMs;
+    nowMs -= 500;
+    await moveTag(deps, owner.identity, path, { tag: 'v1', digest: second.digest });
+    const rows = await history();
+    assert.deepEqual(
+      rows.map((row) => [row.lifetimeStartMs, row.lifetimeEndMs]),
+      [
+        [startMs, startMs],
+        [startMs, null],
+      ],
+    );
+  });
+
+  it('do not die at once when an old one is given an end in the future', async () => {
+    const config = { LABELED_EXPIRATION_MINIMUM: '1h', LABELED_EXPIRATION_MAXIMUM: '104w' };
+    const { digest } = await buildManifest('old');
+    await moveTag(deps, owner.identity, path, { tag: 'old', digest });
+    nowMs += 3 * 365 * DAY_MS;
+    const caller = { identity: owner.identity, actor: actorOf(owner.identity, null) };
+    const expiresAtMs = nowMs + 7 * DAY_MS;
+    await changeTagExpiry({ ...deps, config }, caller, { path, tag: 'old', expiresAtMs });
+    assert.equal((await history())[0]?.lifetimeEndMs, expiresAtMs);
   });
 });
