@@ -3,7 +3,7 @@
 /** A person's client of the REST API. */
 function createApiClient(baseUrl, token) {
   async function call(method, path, body) {
-    const response = await fetch(`${baseUrl}/api/v1${path}`, {
+    const response = await fetch(`${baseUrl}${path}`, {
       method,
       headers: {
         authorization: `Bearer ${token}`,
@@ -16,9 +16,10 @@ function createApiClient(baseUrl, token) {
     return text === '' ? undefined : JSON.parse(text);
   }
   return {
-    get: (path) => call('GET', path),
-    post: (path, body) => call('POST', path, body),
-    put: (path, body) => call('PUT', path, body),
+    get: (path) => call('GET', `/api/v1${path}`),
+    post: (path, body) => call('POST', `/api/v1${path}`, body),
+    put: (path, body) => call('PUT', `/api/v1${path}`, body),
+    getFromRoot: (path) => call('GET', path),
   };
 }
 

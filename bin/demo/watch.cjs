@@ -12,8 +12,7 @@ async function followBuild({ progress }, { api }, target, expected) {
     const { builds } = await api.get(`/repository/${target.path}/build/?limit=1`);
     if (!builds[0] || builds[0].id === target.seenBuild) return undefined;
     id = builds[0].id;
-    const { logs = [] } = await api.get(`/repository/${target.path}/build/${id}/logs?start=${log.length}`);
-    for (const entry of logs) {
+    for (const entry of await newEntries(api, `/repository/${target.path}/build/${id}/logs`, log.length)) {
       log.push(entry.message);
       if (entry.type === 'phase' || entry.type === 'command')
         progress.line(`[${entry.type}] ${entry.message}`);
@@ -28,6 +27,14 @@ async function followBuild({ progress }, { api }, target, expected) {
   if (expected !== 'complete') return { id, phase: view.phase, error: view.error, log };
   const { tags } = await api.get(`/repository/${target.path}/tag/?onlyActiveTags=true`);
   return { id, log, tags: tags.map(({ name }) => name), digest: tags[0].manifest_digest };
+}
+
+/** What the log holds beyond `start`; after the end of the build it is one archive. */
+async function newEntries(api, path, start) {
+  const answer = await api.get(`${path}?start=${start}`);
+  if (answer.logs) return answer.logs;
+  const archive = await api.getFromRoot(answer.logs_url);
+  return archive.logs.slice(start);
 }
 
 async function readReport(_demo, { api }, target, digest) {
