@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 
 import { Account } from '../../db/entities/accounts';
-import { Build } from '../../db/entities/builds';
-import type { BuildTrigger } from '../../db/entities/builds';
+import { Build, BuildTrigger } from '../../db/entities/builds';
+import { Repository } from '../../db/entities/repositories';
 import { lockRepository } from '../../db/stores/access';
 import type { BuildInContext } from '../../db/stores/builds';
 import { countOpenBuilds } from '../../db/stores/builds';
@@ -15,6 +15,7 @@ import type { Act, Actor } from '../act';
 import { enqueue, runAct, writeAudit } from '../act';
 import { ActError } from '../act-error';
 import { raiseEvent } from '../notifications/raise-event';
+import { requireEnabled } from '../repositories/require-repository';
 import type { BuildDeps, BuildRepository } from './build-deps';
 import { auditSubject, buildFacts, refFacts } from './build-deps';
 
@@ -28,13 +29,17 @@ export interface NewBuild {
 
 /**
  * Accepts one build of a trigger: the row with its tags, `build_queued` and the outbox row. Throws `invalid` when the
- * trigger is off or inactive, `limit` when the namespace has too many waiting.
+ * trigger is off, inactive or gone, `wrong-state` when the repository or its namespace takes no writes, `limit` when the
+ * namespace has too many waiting.
  */
 export async function acceptBuild(deps: BuildDeps, actor: Actor, input: NewBuild): Promise<Build> {
   return runAct(deps, actor, async (act) => {
     await lockRepository(act.manager, input.repository, 'update');
     checkTrigger(deps, input.trigger);
-    await checkLimit(deps, act, input.repository);
+    const namespace = await act.manager.findOneByOrFail(Account, { id: input.repository.namespaceId });
+    requireEnabled(namespace);
+    await checkStanding(act, input);
+    await checkLimit(deps, act, namespace);
     const build = await insertBuild(act, input);
     await tellOfBuild(deps, act, input, build);
     return build;
@@ -52,16 +57,22 @@ function checkTrigger(deps: BuildDeps, trigger: BuildTrigger): void {
   }
 }
 
+/** What the caller found may have been deleted or frozen since. */
+async function checkStanding(act: Act, { repository, trigger }: NewBuild): Promise<void> {
+  const found = await act.manager.findOneBy(Repository, { id: repository.id });
+  if (found?.state !== 'NORMAL') {
+    throw new ActError('wrong-state', `Repository is in read only or mirror mode: ${found?.state ?? 'gone'}`);
+  }
+  if (await act.manager.existsBy(BuildTrigger, { id: trigger.id })) return;
+  throw new ActError('invalid', `trigger "${trigger.uuid}" was deleted`);
+}
+
 /** Not exact: builds that are accepted in the same instant do not see each other. */
-async function checkLimit(deps: BuildDeps, act: Act, repository: BuildRepository): Promise<void> {
-  const namespace = await act.manager.findOneByOrFail(Account, { id: repository.namespaceId });
-  const { waiting, open } = await countOpenBuilds(act.manager, repository.namespaceId);
+async function checkLimit(deps: BuildDeps, act: Act, namespace: Account): Promise<void> {
+  const { waiting, open } = await countOpenBuilds(act.manager, namespace.id);
   const own = namespace.maximumQueuedBuilds;
   if (waiting >= deps.config.BUILD_NAMESPACE_WAITING_LIMIT || (own !== null && open >= own)) {
-    throw new ActError(
-      'limit',
-      `namespace "${repository.namespace}" has too many builds: ${open} have not ended`,
-    );
+    throw new ActError('limit', `namespace "${namespace.name}" has too many builds: ${open} have not ended`);
   }
 }
 

@@ -56,7 +56,7 @@ export async function requireRepository(
   return { ...access, namespace, repository, role };
 }
 
-export function requireEnabled(namespace: NamespaceFacts): void {
+export function requireEnabled(namespace: Pick<NamespaceFacts, 'enabled'>): void {
   if (namespace.enabled) return;
   throw new ActError('wrong-state', 'This namespace is disabled. Please contact your system administrator.');
 }

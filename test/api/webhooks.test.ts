@@ -157,6 +157,15 @@ describe('the push webhook', () => {
     assert.equal(answer.status, 403);
   });
 
+  it('starts nothing in a namespace that is disabled', async () => {
+    const { post, builds, account } = await setUp();
+    await api.dataSource.manager.update(Account, account.id, { enabled: false });
+    const answer = await post({ json: PUSH });
+    assert.equal(answer.status, 503, JSON.stringify(answer.body));
+    assert.match(answer.body.error, /namespace is disabled/);
+    assert.deepEqual(await builds(), []);
+  });
+
   it('refuses a repository that takes no writes, a trigger that is off, and too many builds', async () => {
     const { post, repository, uuid, account } = await setUp();
     const { manager } = api.dataSource;
