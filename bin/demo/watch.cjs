@@ -14,8 +14,7 @@ async function followBuild({ progress }, { api }, target, expected) {
     id = builds[0].id;
     for (const entry of await newEntries(api, `/repository/${target.path}/build/${id}/logs`, log.length)) {
       log.push(entry.message);
-      if (entry.type === 'phase' || entry.type === 'command')
-        progress.line(`[${entry.type}] ${entry.message}`);
+      if (entry.type) progress.line(`[${entry.type}] ${entry.message}`);
       else progress.note(entry.message);
     }
     return FINAL.includes(builds[0].phase) ? builds[0] : undefined;
