@@ -113,7 +113,7 @@ export const configSchema = z.object({
   /** Folder with advisory data in the layout of the scanning specification, 4.3. */
   ADVISORIES_PATH: z.string().optional(),
   /** How often the folder is looked at for reports of images scanned before; a scan looks itself. Cheap when nothing changed. */
-  ADVISORIES_REFRESH_INTERVAL: duration.default('30s'),
+  ADVISORIES_REFRESH_INTERVAL: duration.default('5m'),
   SECURITY_SCANNER_MAX_LAYER_SIZE_BYTES: z.coerce
     .number()
     .int()
