@@ -2,10 +2,18 @@ import type { IncomingMessage } from 'node:http';
 
 import { RegistryError } from '../errors';
 
+/** A client that sends nothing for this long has gone; nobody else would ever close its connection. */
+const IDLE_LIMIT_MS = 60_000;
+
 /** The whole body of a manifest push. Clients may send it without a length, so the limit counts what comes. */
-export async function readBody(req: IncomingMessage, limitBytes: number): Promise<Buffer> {
+export async function readBody(
+  req: IncomingMessage,
+  limitBytes: number,
+  idleMs = IDLE_LIMIT_MS,
+): Promise<Buffer> {
   if (Number(req.headers['content-length'] ?? 0) > limitBytes) throw tooLarge(limitBytes);
-  return new Promise((resolve, reject) => {
+  const body = new Promise<Buffer>((resolve, reject) => {
+    req.setTimeout(idleMs, () => reject(stalled(idleMs)));
     const chunks: Buffer[] = [];
     let size = 0;
     req.on('data', (chunk: Buffer) => {
@@ -23,6 +31,15 @@ export async function readBody(req: IncomingMessage, limitBytes: number): Promis
     req.on('error', reject);
     req.on('close', () => reject(new Error('the connection closed before the manifest was complete')));
   });
+  return body.finally(() => req.setTimeout(0));
+}
+
+function stalled(idleMs: number): RegistryError {
+  return new RegistryError(
+    'MANIFEST_INVALID',
+    {},
+    { status: 408, message: `the body stopped for ${idleMs / 1000} s` },
+  );
 }
 
 function tooLarge(limitBytes: number): RegistryError {

@@ -18,9 +18,19 @@ export interface Grant {
 const NAME = /^(?:[\w.-]+(?::\d+)?\/)?(?:[.\w-]+\/)*[.\w-]+$/;
 const ACTION_LIST = /^[\w*]*(?:,[\w*]+)*$/;
 
+/** Each costs a query, before anybody has said who asks. */
+const SCOPES_AT_ONCE = 100;
+
 /** Scopes of a token request: the parameter may be repeated, and each may hold several, blank-separated (registry spec 9.1). */
 export function parseScopes(parameters: readonly string[]): RequestedScope[] {
   const words = parameters.flatMap((parameter) => parameter.split(/\s+/).filter(Boolean));
+  if (words.length > SCOPES_AT_ONCE) {
+    throw new RegistryError(
+      'INVALID_REQUEST',
+      { limit: SCOPES_AT_ONCE },
+      { message: 'too many scopes at once' },
+    );
+  }
   return words.flatMap((word) => {
     // Clients that list repositories ask for this one; the catalog needs only an identity.
     if (/^registry:catalog:/.test(word)) return [];

@@ -324,4 +324,10 @@ describe('registry tokens', () => {
       await clientOf(owner.account.name).expect(404, 'HEAD', `/v2/${name}/manifests/main`);
     });
   });
+
+  it('are not given for more scopes than anybody needs, each of which is a query', async () => {
+    const scopes = Array.from({ length: 101 }, (_, n) => `repository:some/where${n}:pull`);
+    const response = await new RegistryClient(registry.url).requestToken([scopes.join(' ')]);
+    assert.deepEqual([response.status, await codesOf(response)], [400, ['INVALID_REQUEST']]);
+  });
 });
