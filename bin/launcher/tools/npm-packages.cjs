@@ -41,7 +41,8 @@ async function ensurePackages(machine, terminal, root) {
   const { code, output } = await terminal.step('installing the npm packages', (detail) =>
     machine.capture(npm, args, {
       cwd: root,
-      onLine: detail,
+      // Its warnings are for whoever keeps the dependencies, not for whoever waits.
+      onLine: (line) => (/^npm (warn|notice)/i.test(line) ? undefined : detail(line)),
       env: { ...machine.env, NODE_ENV: 'development' },
     }),
   );
