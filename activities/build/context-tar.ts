@@ -1,14 +1,18 @@
 import { createReadStream } from 'node:fs';
-import { lstat, readdir, readFile, readlink } from 'node:fs/promises';
+import { lstat, readdir, readFile, readlink, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 
-import ignore from '@balena/dockerignore';
 import type { Pack } from 'tar-stream';
 import { pack } from 'tar-stream';
 
+import { userError } from './build-failures';
 import type { PreparedContext } from './contracts';
+import type { IgnoreRules } from './dockerignore';
+import { readIgnoreRules } from './dockerignore';
 import { findInside } from './prepare-context';
+
+const LARGEST_IGNORE_FILE_BYTES = 64 * 1024;
 
 /**
  * The build context as the engine takes it. `.dockerignore` (or `<Dockerfile>.dockerignore`) decides what is left out;
@@ -28,13 +32,7 @@ export async function packContext(source: string, { context, dockerfile }: Prepa
 interface Contents {
   dockerfile: string;
   content: Buffer;
-  rules: Rules;
-}
-
-interface Rules {
-  isIgnored(path: string): boolean;
-  /** Something below an ignored folder may be wanted all the same. */
-  hasExceptions: boolean;
+  rules: IgnoreRules;
 }
 
 async function fill(tar: Pack, root: string, contents: Contents): Promise<void> {
@@ -68,14 +66,12 @@ async function addFolder(tar: Pack, root: string, folder: string, contents: Cont
   }
 }
 
-async function readRules(source: string, context: string, dockerfile: string): Promise<Rules> {
+async function readRules(source: string, context: string, dockerfile: string): Promise<IgnoreRules> {
   for (const name of [`${dockerfile}.dockerignore`, '.dockerignore']) {
     const text = await readOptional(source, join(context, name));
-    if (text === undefined) continue;
-    const rules = ignore({ ignorecase: false }).add(text);
-    return { isIgnored: (path) => rules.ignores(path), hasExceptions: /^\s*!/m.test(text) };
+    if (text !== undefined) return readIgnoreRules(text, name);
   }
-  return { isIgnored: () => false, hasExceptions: false };
+  return readIgnoreRules('', '.dockerignore');
 }
 
 async function readOptional(source: string, path: string): Promise<string | undefined> {
@@ -85,5 +81,11 @@ async function readOptional(source: string, path: string): Promise<string | unde
     // There is none, which is the usual case.
     return undefined;
   }
-  return readFile(await findInside(source, path, `"${path}"`), 'utf8');
+  const file = await findInside(source, path, `"${path}"`);
+  const facts = await stat(file);
+  if (!facts.isFile()) return undefined;
+  if (facts.size > LARGEST_IGNORE_FILE_BYTES) {
+    throw userError('dockerfileissue', `"${path}" is larger than ${LARGEST_IGNORE_FILE_BYTES} bytes`);
+  }
+  return readFile(file, 'utf8');
 }
