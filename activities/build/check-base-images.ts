@@ -4,6 +4,9 @@ import type { BuildStepDeps } from './step-deps';
 import { pullCredentials } from './step-deps';
 import type { StepContext } from './build-image';
 
+const IMAGE_NAME =
+  /^[\w.:-]+(\/[a-z0-9]+([._-]+[a-z0-9]+)*)+(:[\w.-]{1,128})?(@[\w.+-]{1,64}:[0-9a-f]{32,128})?$/i;
+
 /**
  * Asks our own registry, through the engine that will pull them, whether the base images are there for this build. Those
  * of other registries are left to the build itself.
@@ -20,6 +23,10 @@ export async function checkBaseImages(
   const credentials = await pullCredentials(deps, attempt);
   for (const image of own) {
     signal.throwIfAborted();
+    // It becomes part of a path of the engine's API.
+    if (!IMAGE_NAME.test(image)) {
+      throw userError('cannotpullbaseimage', `base image "${image}" is not the name of an image`);
+    }
     log.write({ message: `looking for base image ${image} as ${credentials.username}` });
     try {
       await deps.docker.getImage(image).distribution({ authconfig: { ...credentials, serveraddress: host } });
