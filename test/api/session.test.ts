@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 
 import type { TestApi } from '../support/api';
 import { startApi } from '../support/api';
+import { auditOf } from '../support/audit';
 import { buildUser, uniqueName } from '../support/factories';
 
 const PASSWORD = 'correct-horse-battery';
@@ -50,6 +51,16 @@ describe('sessions and CSRF', () => {
       assert.notEqual(browser.csrfToken, visitorsToken);
       assert.equal((await browser.call('GET', '/user/')).body.username, account.name);
     }
+  });
+
+  it('logs a refused sign-in for the account that was tried, without the password', async () => {
+    const { account } = await buildUser(api.dataSource, { password: PASSWORD });
+    await api.browser().signIn(account.name, 'wrong-password');
+    const [entry] = await auditOf(api.dataSource, account.id);
+    assert.equal(entry?.kind, 'login_failure');
+    assert.deepEqual([entry.performerId, entry.metadata.username], [null, account.name]);
+    assert.equal(entry.metadata.message, 'Invalid Username or Password');
+    assert.ok(!JSON.stringify(entry).includes('wrong-password'));
   });
 
   it('refuses a wrong password and an unknown name alike', async () => {
