@@ -141,20 +141,51 @@ export interface ReferrerRow {
   body: Buffer;
 }
 
+export interface ReferrerPage {
+  artifactType: string | null;
+  /** Begins behind this row. */
+  afterId: number;
+  limit: number;
+}
+
+/** Sizes of the bodies that `referrersOf` would answer, in its order. */
+export async function referrerSizes(
+  pool: PreparedPool,
+  repositoryId: number,
+  subjectDigest: string,
+  page: ReferrerPage,
+): Promise<number[]> {
+  const rows = await selectReferrers<{ sizeBytes: number }>(
+    pool,
+    { repositoryId, subjectDigest, columns: 'size_bytes AS sizeBytes' },
+    page,
+  );
+  return rows.map((row) => row.sizeBytes);
+}
+
 /** Manifests of the repository whose subject is the digest, oldest first, after row `afterId` (registry spec 18.5). */
 export async function referrersOf(
   pool: PreparedPool,
   repositoryId: number,
   subjectDigest: string,
-  { artifactType, afterId, limit }: { artifactType: string | null; afterId: number; limit: number },
+  page: ReferrerPage,
 ): Promise<ReferrerRow[]> {
+  const columns = `id, digest, media_type AS mediaType, size_bytes AS sizeBytes,
+            COALESCE(artifact_type, config_media_type) AS artifactType, body`;
+  return selectReferrers(pool, { repositoryId, subjectDigest, columns }, page);
+}
+
+function selectReferrers<Row>(
+  pool: PreparedPool,
+  what: { repositoryId: number; subjectDigest: string; columns: string },
+  { artifactType, afterId, limit }: ReferrerPage,
+): Promise<Row[]> {
   const filter = artifactType === null ? '' : 'AND COALESCE(artifact_type, config_media_type) = ?';
-  return pool.select<ReferrerRow>(
-    `SELECT id, digest, media_type AS mediaType, size_bytes AS sizeBytes,
-            COALESCE(artifact_type, config_media_type) AS artifactType, body
+  return pool.select<Row>(
+    `SELECT ${what.columns}
        FROM manifest
       WHERE repository_id = ? AND subject_digest = ? AND deleted_at_ms IS NULL AND id > ? ${filter}
       ORDER BY id LIMIT ${String(limit)}`,
-    [repositoryId, subjectDigest, afterId, ...(artifactType === null ? [] : [artifactType])],
+    [what.repositoryId, what.subjectDigest, afterId, ...(artifactType === null ? [] : [artifactType])],
   );
 }

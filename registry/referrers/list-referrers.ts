@@ -1,5 +1,5 @@
 import type { ReferrerRow } from '../../db/stores/content-reads';
-import { referrersOf } from '../../db/stores/content-reads';
+import { referrersOf, referrerSizes } from '../../db/stores/content-reads';
 import { isDigest } from '../../model/digests';
 import { MANIFEST_TYPES } from '../../model/media-types';
 import { authorize } from '../authorize';
@@ -10,8 +10,8 @@ import { sendBytes } from '../reply';
 
 const PAGE_ENTRIES = 100;
 const PAGE_BYTES = 4 * 1024 ** 2;
-/** Rows come with their bodies, for the annotations: a few at a time. */
-const ROWS_AT_ONCE = 10;
+/** Rows come with their bodies, for the annotations: a few at a time, and no more bytes than a page has. */
+const ROWS_AT_ONCE = 20;
 
 interface Page {
   descriptors: object[];
@@ -63,12 +63,12 @@ async function readPage(
   let sizeBytes = 0;
   let afterId = startOf(query);
   for (;;) {
-    const { artifactType } = wanted;
-    const rows = await referrersOf(pool, repositoryId, wanted.digest, {
-      artifactType,
-      afterId,
-      limit: ROWS_AT_ONCE,
-    });
+    const { artifactType, digest } = wanted;
+    const next = { artifactType, afterId, limit: ROWS_AT_ONCE };
+    const sizes = await referrerSizes(pool, repositoryId, digest, next);
+    if (sizes.length === 0) return { descriptors, nextId: null };
+    const limit = countWithin(sizes, PAGE_BYTES);
+    const rows = await referrersOf(pool, repositoryId, digest, { ...next, limit });
     for (const row of rows) {
       const descriptor = describe(row);
       sizeBytes += JSON.stringify(descriptor).length;
@@ -77,8 +77,15 @@ async function readPage(
       descriptors.push(descriptor);
       afterId = row.id;
     }
-    if (rows.length < ROWS_AT_ONCE) return { descriptors, nextId: null };
+    if (sizes.length < ROWS_AT_ONCE && limit === sizes.length) return { descriptors, nextId: null };
   }
+}
+
+/** How many of the first are within the limit together; one at least. */
+function countWithin(sizes: readonly number[], limitBytes: number): number {
+  let sumBytes = 0;
+  const tooMany = sizes.findIndex((size) => (sumBytes += size) > limitBytes);
+  return tooMany < 0 ? sizes.length : Math.max(1, tooMany);
 }
 
 function startOf(query: URLSearchParams): number {

@@ -1,4 +1,7 @@
 import { strict as assert } from 'node:assert';
+import { mock } from 'node:test';
+
+import type { Pool } from 'mysql2';
 
 import type { BuiltUser } from '../support/factories';
 import { buildOrganization, buildRepository, buildUser, grant, uniqueName } from '../support/factories';
@@ -6,6 +9,8 @@ import { OCI_INDEX, OCI_MANIFEST, buildImage, pushImage, putManifest } from '../
 import type { TestRegistry } from '../support/registry';
 import { startRegistry } from '../support/registry';
 import { RegistryClient, codesOf, sha256 } from '../support/registry-client';
+
+type Answered = (error: unknown, rows: unknown, fields: unknown) => void;
 
 describe('listings', () => {
   let registry: TestRegistry;
@@ -135,6 +140,47 @@ describe('listings', () => {
       await client.expect(202, 'DELETE', `/v2/${repository}/manifests/${signature.digest}`);
       assert.equal((await listed<Index>(path(image.digest)))[0].manifests.length, 1);
     });
+
+    it('do not take more of large manifests into memory at once than a page may have', async () => {
+      const image = buildImage();
+      const subject = { mediaType: OCI_MANIFEST, digest: image.digest, size: image.body.length };
+      await pushImage(client, repository, image, 'v1');
+      for (let n = 0; n < 6; n += 1) {
+        const json = {
+          ...(JSON.parse(buildImage({ subject }).body) as object),
+          n,
+          padding: 'x'.repeat(1_500_000),
+        };
+        const body = JSON.stringify(json);
+        assert.equal((await putManifest(client, repository, body, sha256(body))).status, 201);
+      }
+      const largest = watchAnswers();
+      assert.equal((await listed<Index>(path(image.digest)))[0].manifests.length, 6);
+      assert.ok(largest() <= 4 * 1024 ** 2, String(largest()));
+    });
+
+    /** The most bytes of bodies that one statement has answered since, once it is asked for. */
+    function watchAnswers(): () => number {
+      const { pool } = registry.dataSource.driver as unknown as { pool: Pool };
+      const execute = pool.execute.bind(pool) as (...args: unknown[]) => unknown;
+      let largest = 0;
+      const spy = mock.method(pool, 'execute', (sql: string, values: unknown[], done: Answered) =>
+        execute(sql, values, (error: unknown, rows: unknown, fields: unknown) => {
+          const sizes = Array.isArray(rows)
+            ? rows.map((row: { body?: Buffer }) => row.body?.length ?? 0)
+            : [];
+          largest = Math.max(
+            largest,
+            sizes.reduce((sum, size) => sum + size, 0),
+          );
+          done(error, rows, fields);
+        }),
+      );
+      return () => {
+        spy.mock.restore();
+        return largest;
+      };
+    }
 
     it('come in pages', async () => {
       const image = buildImage();
