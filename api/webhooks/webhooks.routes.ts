@@ -103,7 +103,16 @@ async function decide(
   const [only, ...more] = read.pushes;
   if (only && more.length === 0) return queueOrSkip(deps, request, target, only);
   const builds: Verdict[] = [];
-  for (const push of read.pushes) builds.push(await queueOrSkip(deps, request, target, push));
+  for (const push of read.pushes) {
+    try {
+      builds.push(await queueOrSkip(deps, request, target, push));
+    } catch (error) {
+      // A refusal makes the host post the whole push again, and what was queued would be built twice.
+      const isBegun = builds.some(({ status }) => status === 'queued');
+      if (!isBegun || !(error instanceof PlainRefusal)) throw error;
+      builds.push({ status: 'skipped', reason: String(error.body().error) });
+    }
+  }
   // Whoever reads one build id finds the first.
   const queued = builds.find((verdict) => verdict.status === 'queued');
   return { ...(queued ?? { status: 'skipped' }), builds };

@@ -192,6 +192,21 @@ describe('the push webhook', () => {
     assert.equal((await post({ json: PUSH })).status, 429);
   });
 
+  it('says which refs of a push had no place, instead of having the host post those again that had', async () => {
+    const { post, account, builds } = await setUp();
+    await api.dataSource.manager.update(Account, account.id, { maximumQueuedBuilds: 1 });
+    const change = (name: string) => ({ new: { type: 'branch', name, target: { hash: SHA, message: 'm' } } });
+    const json = { repository: { full_name: 'o/n' }, push: { changes: [change('one'), change('two')] } };
+    const { status, body } = await post({ json });
+    assert.deepEqual(
+      [status, body.builds?.[0]?.status, body.builds?.[1]?.status],
+      [200, 'queued', 'skipped'],
+    );
+    assert.match(body.builds[1].reason, /too many builds/);
+    assert.equal((await builds()).length, 1);
+    assert.equal((await post({ json })).status, 429, 'where none had a place the host may try again');
+  });
+
   it("builds every ref of Bitbucket's push and answers for each", async () => {
     const { post } = await setUp();
     const change = (type: string, name: string) => ({
