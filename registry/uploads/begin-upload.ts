@@ -1,5 +1,6 @@
 import { mountBlob } from '../../commands/content/mount-blob';
-import { startUpload } from '../../commands/content/uploads';
+import type { UploadSession } from '../../commands/content/uploads';
+import { forgetUpload, startUpload } from '../../commands/content/uploads';
 import { isDigest } from '../../model/digests';
 import { RegistryError } from '../errors';
 import type { Registry, RepositoryExchange } from '../exchange';
@@ -22,11 +23,25 @@ export async function beginUpload(exchange: RepositoryExchange, registry: Regist
     isStreaming: digest !== undefined,
   });
   if (digest !== undefined) {
-    const taken = { outcome: 'taken' as const, session, abandonedKey: null };
-    await completeUpload({ exchange, taken, digest }, registry);
+    await receiveWhole({ exchange, session, digest }, registry);
     return;
   }
   sendSession(res, 202, { ...session, name: route.name });
+}
+
+/** A session that its client never hears of: when it fails there is nobody who could go on with it. */
+async function receiveWhole(
+  { exchange, session, digest }: { exchange: RepositoryExchange; session: UploadSession; digest: string },
+  registry: Registry,
+): Promise<void> {
+  const taken = { outcome: 'taken' as const, session, abandonedKey: null };
+  try {
+    await completeUpload({ exchange, taken, digest }, registry);
+  } catch (error) {
+    const { content, deps } = registry;
+    if (await forgetUpload(content, session)) await deps.storage.discardUpload(session.storageKey);
+    throw error;
+  }
 }
 
 /** A mount that does not work out is no error: the client uploads instead. */

@@ -310,4 +310,12 @@ describe('uploads', () => {
     await writer.close();
     assert.equal((await patch).status, 404);
   });
+
+  it('keeps nothing of a whole blob in one POST that failed, as nobody knows its session', async () => {
+    const sessions = () => readdirSync(join(registry.storagePath, 'uploads')).length;
+    const [rows, files] = [await registry.dataSource.manager.count(Upload), sessions()];
+    const path = `/v2/${repository}/blobs/uploads/?digest=${sha256('other')}`;
+    await client.expect(413, 'POST', path, { body: Buffer.alloc(2_000_001) });
+    assert.deepEqual([await registry.dataSource.manager.count(Upload), sessions()], [rows, files]);
+  });
 });
