@@ -15,23 +15,31 @@ export interface RequestBody {
 
 const EMPTY = Buffer.alloc(0);
 
+/** Whoever needs longer for a body of this size holds a connection for nothing. */
+const LIMIT_MS = 60_000;
+
 /** Reads and checks the body that a route asks for; nothing is read where it asks for none. */
-export async function readBody(request: IncomingMessage, route: ApiRoute): Promise<RequestBody> {
+export async function readBody(
+  request: IncomingMessage,
+  route: ApiRoute,
+  limitMs = LIMIT_MS,
+): Promise<RequestBody> {
   if (route.rawBody) {
-    return { json: undefined, raw: await readBytes(request, route.rawBody.limitBytes, tooLarge) };
+    const raw = await readBytes(request, { limitBytes: route.rawBody.limitBytes, limitMs }, tooLarge);
+    return { json: undefined, raw };
   }
   if (!route.bodySchema) return { json: undefined, raw: EMPTY };
-  const parsed = route.bodySchema.safeParse(await readJson(request, route.optionalBody ?? false));
+  const parsed = route.bodySchema.safeParse(await readJson(request, route.optionalBody ?? false, limitMs));
   if (!parsed.success) throw schemaRefusal(parsed.error);
   return { json: parsed.data, raw: EMPTY };
 }
 
-async function readJson(request: IncomingMessage, optional: boolean): Promise<unknown> {
+async function readJson(request: IncomingMessage, optional: boolean, limitMs: number): Promise<unknown> {
   if (!isJson(request.headers['content-type'])) {
     if (optional) return {};
     throw new PlainRefusal(415, { message: 'the request needs the header Content-Type: application/json' });
   }
-  const bytes = await readBytes(request, JSON_LIMIT_BYTES, () =>
+  const bytes = await readBytes(request, { limitBytes: JSON_LIMIT_BYTES, limitMs }, () =>
     invalidRequest(`the body is larger than ${JSON_LIMIT_BYTES} bytes`),
   );
   if (optional && bytes.length === 0) return {};
@@ -51,9 +59,15 @@ function isJson(contentType: string | undefined): boolean {
 }
 
 /** Not by `for await`: leaving such a loop early closes the connection, and with it the answer. */
-function readBytes(request: IncomingMessage, limitBytes: number, refusal: () => Error): Promise<Buffer> {
+async function readBytes(
+  request: IncomingMessage,
+  { limitBytes, limitMs }: { limitBytes: number; limitMs: number },
+  refusal: () => Error,
+): Promise<Buffer> {
   if (Number(request.headers['content-length'] ?? 0) > limitBytes) throw refusal();
-  return new Promise((resolve, reject) => {
+  let timer: NodeJS.Timeout | undefined;
+  const body = new Promise<Buffer>((resolve, reject) => {
+    timer = setTimeout(() => reject(tooSlow(limitMs)), limitMs);
     const chunks: Buffer[] = [];
     let received = 0;
     request.on('data', (chunk: Buffer) => {
@@ -64,6 +78,11 @@ function readBytes(request: IncomingMessage, limitBytes: number, refusal: () => 
     request.on('end', () => resolve(Buffer.concat(chunks)));
     request.on('error', reject);
   });
+  return body.finally(() => clearTimeout(timer));
+}
+
+function tooSlow(limitMs: number): PlainRefusal {
+  return new PlainRefusal(408, { message: `the body did not arrive within ${limitMs / 1000} s` });
 }
 
 function tooLarge(): PlainRefusal {
