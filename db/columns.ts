@@ -20,6 +20,11 @@ const sealed: ValueTransformer = {
   from: (value: string | null) => (value === null ? null : openSealed(value)),
 };
 
+const sealedJson: ValueTransformer = {
+  to: (value: unknown) => (value === null || value === undefined ? value : seal(JSON.stringify(value))),
+  from: (value: string | null): unknown => (value === null ? null : JSON.parse(openSealed(value))),
+};
+
 const flag: ValueTransformer = {
   to: (value: boolean | null | undefined) => (typeof value === 'boolean' ? Number(value) : value),
   from: (value: number | null) => (value === null ? null : Boolean(value)),
@@ -47,3 +52,6 @@ export const Uuid = (extra: Extra = {}) => Column('char', { length: 36, ...extra
 export const Json = (extra: Extra = {}) => Column({ type: 'mediumtext', transformer: json, ...extra });
 /** Sealed with AES-256-GCM under `DATABASE_SECRET_KEY` (design, decision 8). */
 export const Sealed = (extra: Extra = {}) => Column({ type: 'text', transformer: sealed, ...extra });
+/** JSON that may hold credentials, such as an address with a password in it. */
+export const SealedJson = (extra: Extra = {}) =>
+  Column({ type: 'mediumtext', transformer: sealedJson, ...extra });

@@ -1,7 +1,7 @@
 import { Entity, ForeignKey, Index } from 'typeorm';
 
 import type { BuildPhase } from '../../model/phases';
-import { Big, Flag, Id, Int, Json, LongText, Ref, Sealed, Text, Uuid } from '../columns';
+import { Big, Flag, Id, Int, Json, LongText, Ref, Sealed, SealedJson, Text, Uuid } from '../columns';
 import { Account } from './accounts';
 import { Repository, RepositoryToken } from './repositories';
 
@@ -17,7 +17,7 @@ export class BuildTrigger {
   repositoryId: number;
   @Text(32) service: string;
   /** Builds spec 1.2, without `credentials`: those are derived. */
-  @Json() config: Record<string, unknown>;
+  @SealedJson() config: Record<string, unknown>;
   @Flag({ default: 0 }) isActive: boolean;
   @LongText({ nullable: true }) publicKey: string | null;
   @Sealed({ nullable: true }) privateKey: string | null;

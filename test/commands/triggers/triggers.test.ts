@@ -69,11 +69,13 @@ describe('triggers', () => {
     const audit = await deps.dataSource.manager.findOneByOrFail(AuditLog, { repositoryId: repository.id });
     assert.equal(audit.kind, 'setup_repo_trigger');
     assert.ok(!audit.metadata.includes('PRIVATE'));
-    const [sealed] = await deps.dataSource.query<{ private_key: string }[]>(
-      'SELECT private_key FROM build_trigger WHERE id = ?',
+    const [sealed] = await deps.dataSource.query<{ private_key: string; config: string }[]>(
+      'SELECT private_key, config FROM build_trigger WHERE id = ?',
       [trigger.id],
     );
     assert.match(sealed?.private_key ?? '', /^v1\./);
+    // An address may hold a password.
+    assert.match(sealed?.config ?? '', /^v1\./);
   });
 
   it('are activated in a second step, once, by who created them', async () => {
