@@ -78,7 +78,7 @@ async function sendOnce(
 async function ringOnce(deps: DeliverDeps, deliveryId: string): Promise<DeliveryOutcome> {
   const owed = await findSendable(deps, deliveryId);
   if (typeof owed === 'string') return owed;
-  const target = owed.rule && readBellTarget(JSON.parse(owed.rule.config));
+  const target = owed.rule && readBellTarget(owed.rule.config);
   const rung = target ? await ringBell(deps, deliveryId, target) : 0;
   if (rung === undefined) return 'gone';
   if (rung > 0) return 'delivered';
@@ -107,7 +107,7 @@ async function postWebhook(
   deps: DeliverDeps,
   { delivery, rule }: OwedDelivery,
 ): Promise<SendFailure | number> {
-  const config = rule && readWebhookConfig(JSON.parse(rule.config));
+  const config = rule && readWebhookConfig(rule.config);
   if (!config) return { message: 'the rule has no webhook address', permanent: true, responseStatus: null };
   try {
     const answer = await deps.http.request({
@@ -136,7 +136,7 @@ async function postWebhook(
 
 async function sendEmail(deps: DeliverDeps, { delivery, rule }: OwedDelivery): Promise<SendFailure | null> {
   const mail = rule
-    ? eventMail(deps, delivery.event, delivery.payload, readEmailConfig(JSON.parse(rule.config)))
+    ? eventMail(deps, delivery.event, delivery.payload, readEmailConfig(rule.config))
     : delivery.event === CONFIRM_EMAIL
       ? await confirmationMail(deps, delivery.payload)
       : undefined;

@@ -7,7 +7,7 @@ export function presentRule(rule: NotificationRule) {
     title: rule.title,
     event: rule.event,
     method: rule.method,
-    config: JSON.parse(rule.config) as Record<string, unknown>,
+    config: rule.config,
     event_config: rule.eventConfig,
     number_of_failures: rule.numberOfFailures,
     last_error: rule.lastError ?? null,

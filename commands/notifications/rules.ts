@@ -48,7 +48,7 @@ export async function createRule(
       event,
       method,
       title: input.title,
-      config: JSON.stringify(input.config),
+      config: input.config,
       eventConfig: input.eventConfig,
       numberOfFailures: 0,
       createdAtMs: act.nowMs,

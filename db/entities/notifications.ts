@@ -1,6 +1,6 @@
 import { Entity, ForeignKey, Index } from 'typeorm';
 
-import { Big, Flag, Id, Int, Json, LongText, Ref, Sealed, Text, Uuid } from '../columns';
+import { Big, Flag, Id, Int, Json, LongText, Ref, SealedJson, Text, Uuid } from '../columns';
 import { Account } from './accounts';
 import { Repository } from './repositories';
 
@@ -15,8 +15,8 @@ export class NotificationRule {
   @Text(64) event: string;
   @Text(32) method: string;
   @Text(255, { nullable: true }) title: string | null;
-  /** JSON; sealed because addresses hold secrets. */
-  @Sealed() config: string;
+  /** Sealed because addresses hold secrets. */
+  @SealedJson() config: Record<string, unknown>;
   @Json() eventConfig: Record<string, unknown>;
   /** Deliveries given up in a row; 3 disable the rule. */
   @Int({ default: 0 }) numberOfFailures: number;

@@ -10,7 +10,7 @@ const TABLES = [
     event varchar(64) NOT NULL,
     method varchar(32) NOT NULL,
     title varchar(255) NULL,
-    config text NOT NULL,
+    config mediumtext NOT NULL,
     event_config mediumtext NOT NULL,
     number_of_failures int NOT NULL DEFAULT '0',
     last_error mediumtext NULL,

@@ -85,7 +85,7 @@ describe('manifests', () => {
       repositoryId: id,
       event: 'repo_push',
       method: 'webhook',
-      config: '{"url":"http://hook.test/"}',
+      config: { url: 'http://hook.test/' },
       eventConfig: {},
       createdAtMs: Date.now(),
     });

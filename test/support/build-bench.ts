@@ -44,7 +44,7 @@ export async function buildBench(config: Partial<BuildDeps['config']> = {}): Pro
       repositoryId: row.id,
       event,
       method: 'quay_notification',
-      config: JSON.stringify({ target: { kind: 'user', name: account.name } }),
+      config: { target: { kind: 'user', name: account.name } } as object,
       eventConfig: {},
       createdAtMs: Date.now(),
     });

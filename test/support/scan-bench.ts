@@ -206,7 +206,7 @@ export class ScanBench {
         method: 'webhook' as const,
         eventConfig: eventConfig as object,
       },
-      ...{ config: JSON.stringify({ url: `https://${uniqueName('hook')}.example/` }), createdAtMs: 1 },
+      ...{ config: { url: `https://${uniqueName('hook')}.example/` } as object, createdAtMs: 1 },
     });
     return Number(identifiers[0]?.id);
   }

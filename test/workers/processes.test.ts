@@ -98,7 +98,7 @@ describe('the processes worker and relay', function () {
       repositoryId: id,
       event: 'repo_push',
       method: 'webhook',
-      config: JSON.stringify({ url }),
+      config: { url } as object,
       eventConfig: {},
       createdAtMs: 1,
     });
