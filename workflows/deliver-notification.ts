@@ -3,6 +3,7 @@ import { ActivityFailure, ApplicationFailure, isCancellation, proxyActivities } 
 import type { DeliverActivities, DeliveryOutcome } from '../activities/deliver/activities';
 import { deliveryOptions, recordOptions } from './shared/activity-options';
 import type { DeliverNotificationInput } from './shared/contracts';
+import { DELIVERY_REFUSED } from './shared/failure-types';
 import { QUEUES } from './shared/queues';
 
 /**
@@ -30,11 +31,10 @@ export async function deliverNotification(
     return await send.executeWithOptions({ summary }, [input.deliveryId]);
   } catch (error) {
     if (isCancellation(error) || !(error instanceof ActivityFailure)) throw error;
-    // When the time is over the server tells no reason; the delivery remembers what its last try met.
-    await giveUpDelivery(
-      input.deliveryId,
-      error.cause instanceof ApplicationFailure ? error.cause.message : null,
-    );
+    // Only a refusal is a reason of its own; when the time is over, the delivery remembers what its tries met.
+    const { cause } = error;
+    const isRefusal = cause instanceof ApplicationFailure && cause.type === DELIVERY_REFUSED;
+    await giveUpDelivery(input.deliveryId, isRefusal ? cause.message : null);
     return 'failed';
   }
 }
