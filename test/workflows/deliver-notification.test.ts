@@ -7,7 +7,7 @@ import { QUEUES } from '../../workflows/shared/queues';
 import { recordHistory } from '../support/replay';
 import { queueName, runWithWorker } from '../support/temporal';
 
-const TIMINGS = { deliverRetryInitialMs: 20, deliverRetryMaximumMs: 50, deliverGiveUpMs: 1500 };
+const TIMINGS = { deliverRetryInitialMs: 20, deliverRetryMaximumMs: 50, deliverGiveUpMs: 40_000 };
 
 describe('deliverNotification', function () {
   this.timeout(60_000);
@@ -20,14 +20,27 @@ describe('deliverNotification', function () {
     giveUpDelivery: unexpected,
   };
 
-  function deliver(scenario: string, method: string, activities: Partial<DeliverActivities>) {
+  function deliver(
+    scenario: string,
+    method: string,
+    activities: Partial<DeliverActivities>,
+    timings: Partial<typeof TIMINGS> = {},
+  ) {
     const taskQueue = queueName('deliver');
     const queues = { [QUEUES.deliver]: { ...refusing, ...activities } };
     return runWithWorker({ taskQueue, queues }, async ({ client }) => {
       const handle = await client.workflow.start(deliverNotification, {
         workflowId: taskQueue,
         taskQueue,
-        args: [{ deliveryId: 'd-1', repository: 'acme/app', event: 'repo_push', method, timings: TIMINGS }],
+        args: [
+          {
+            deliveryId: 'd-1',
+            repository: 'acme/app',
+            event: 'repo_push',
+            method,
+            timings: { ...TIMINGS, ...timings },
+          },
+        ],
       });
       const outcome = await handle.result();
       await recordHistory(handle, `deliver-notification.${scenario}`);
@@ -94,7 +107,7 @@ describe('deliverNotification', function () {
 
   it('gives up when the time is over', async () => {
     const reasons: (string | null)[] = [];
-    const outcome = await deliver('given-up', 'webhook', {
+    const activities: Partial<DeliverActivities> = {
       postWebhook: () => {
         throw toApplicationFailure({
           message: 'the receiver answered 500',
@@ -103,7 +116,8 @@ describe('deliverNotification', function () {
         });
       },
       giveUpDelivery: (_id, reason) => Promise.resolve(void reasons.push(reason)),
-    });
+    };
+    const outcome = await deliver('given-up', 'webhook', activities, { deliverGiveUpMs: 1500 });
     assert.equal(outcome, 'failed');
     assert.deepEqual(reasons, [null]);
   });
