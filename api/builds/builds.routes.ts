@@ -1,4 +1,5 @@
 import { cancelBuild } from '../../commands/builds/cancel-build';
+import type { Build } from '../../db/entities/builds';
 import type { BuildInContext } from '../../db/stores/builds';
 import { findBuild, listBuilds, readBuildLog } from '../../db/stores/builds';
 import { repositoryAccess } from '../../auth/access';
@@ -78,7 +79,7 @@ export function createBuildRoutes(deps: ApiDeps): ApiRoute[] {
 async function readLog(deps: ApiDeps, request: ApiRequest): Promise<ApiResponse> {
   const { build } = await namedBuild(deps, request);
   if (!mayReadLog(deps, request.repository?.role ?? null)) throw refuse(request);
-  if (build.logObjectKey !== null) return { status: 200, body: { logs_url: `/logarchive/${build.uuid}` } };
+  if (build.logObjectKey !== null) return archivedLog(build);
   const start = integerArgument(request.query, 'start', { byDefault: 0, min: 0, max: 1e9 });
   const limit = integerArgument(request.query, 'limit', {
     byDefault: MOST_ENTRIES,
@@ -86,7 +87,16 @@ async function readLog(deps: ApiDeps, request: ApiRequest): Promise<ApiResponse>
     max: MOST_ENTRIES,
   });
   const entries = await readBuildLog(deps.dataSource.manager, build.id, start, limit);
+  if (entries.length === 0 && start < build.logLength) {
+    // The log was archived between the two reads: its rows are gone, and the build says where it is.
+    const { build: now } = await namedBuild(deps, request);
+    if (now.logObjectKey !== null) return archivedLog(now);
+  }
   return { status: 200, body: { start, total: build.logLength, logs: entries.map(presentLogEntry) } };
+}
+
+function archivedLog({ uuid }: Build): ApiResponse {
+  return { status: 200, body: { logs_url: `/logarchive/${uuid}` } };
 }
 
 async function downloadArchive(deps: ApiDeps, request: ApiRequest): Promise<ApiResponse> {

@@ -59,7 +59,8 @@ describe('the product under faults', function () {
     const project = await newProject();
     const receiver = await listenFor(project, 'build_success', 'repo_push');
     await project.push(slowDockerfile(8));
-    await project.waitFor(['building']);
+    // Not before the engine is at work: a step that nobody has begun is simply taken by the next worker.
+    await eventually(() => assert.ok(sleepers(8) > 0), 60_000);
     await made.kill('build worker', 'SIGKILL');
     await made.start('build worker');
     const build = await project.waitFor(['complete'], 150_000);

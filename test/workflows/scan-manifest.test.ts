@@ -70,14 +70,12 @@ describe('scanManifest', function () {
       planScan: plans(toIndex('sha256:a', 'sha256:b'), DONE),
     });
     assert.equal(outcome, 'scanned');
-    assert.deepEqual(steps, [
-      'planScan 2',
-      'indexLayer sha256:a',
-      'indexLayer sha256:b',
-      'planScan 2',
-      'storeIndexReport 2',
-      'announceFindings 2',
-    ]);
+    // The layers are read side by side, in any order.
+    assert.deepEqual(steps.slice(1, 3).sort(), ['indexLayer sha256:a', 'indexLayer sha256:b']);
+    assert.deepEqual(
+      [steps[0], ...steps.slice(3)],
+      ['planScan 2', 'planScan 2', 'storeIndexReport 2', 'announceFindings 2'],
+    );
   });
 
   it('reads no more than four layers at the same time', async () => {
