@@ -1,3 +1,5 @@
+import { escapeHtml } from '../model/escape-html';
+
 export interface CaughtMail {
   id: string;
   receivedAtMs: number;
@@ -12,8 +14,8 @@ const STYLE =
 export function renderInbox(mails: CaughtMail[]): string {
   const rows = mails.map(
     (mail) =>
-      `<tr><td>${new Date(mail.receivedAtMs).toISOString()}</td><td>${escape(mail.to.join(', '))}</td>` +
-      `<td><a href="/messages/${mail.id}">${escape(mail.subject || '(no subject)')}</a></td></tr>`,
+      `<tr><td>${new Date(mail.receivedAtMs).toISOString()}</td><td>${escapeHtml(mail.to.join(', '))}</td>` +
+      `<td><a href="/messages/${mail.id}">${escapeHtml(mail.subject || '(no subject)')}</a></td></tr>`,
   );
   const body = rows.length
     ? `<table><thead><tr><th>Received</th><th>To</th><th>Subject</th></tr></thead><tbody>${rows.join('')}</tbody></table>`
@@ -22,11 +24,11 @@ export function renderInbox(mails: CaughtMail[]): string {
 }
 
 export function renderMail(mail: CaughtMail & { from: string; text: string; html: string }): string {
-  const html = mail.html ? `<iframe sandbox title="Message" srcdoc="${escape(mail.html)}"></iframe>` : '';
+  const html = mail.html ? `<iframe sandbox title="Message" srcdoc="${escapeHtml(mail.html)}"></iframe>` : '';
   return page(
     mail.subject,
-    `<p><a href="/">All mail</a></p><h1>${escape(mail.subject)}</h1><p>From ${escape(mail.from)} to ${escape(mail.to.join(', '))}, ` +
-      `${new Date(mail.receivedAtMs).toISOString()}</p>${html}<h2>Text</h2><pre>${linkify(escape(mail.text))}</pre>`,
+    `<p><a href="/">All mail</a></p><h1>${escapeHtml(mail.subject)}</h1><p>From ${escapeHtml(mail.from)} to ${escapeHtml(mail.to.join(', '))}, ` +
+      `${new Date(mail.receivedAtMs).toISOString()}</p>${html}<h2>Text</h2><pre>${linkify(escapeHtml(mail.text))}</pre>`,
   );
 }
 
@@ -36,9 +38,5 @@ function linkify(escaped: string): string {
 }
 
 function page(title: string, body: string): string {
-  return `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>${escape(title)}</title><style>${STYLE}</style></head><body><main>${body}</main></body></html>`;
-}
-
-function escape(text: string): string {
-  return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
+  return `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>${escapeHtml(title)}</title><style>${STYLE}</style></head><body><main>${body}</main></body></html>`;
 }

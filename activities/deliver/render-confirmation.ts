@@ -1,7 +1,7 @@
 import type { Config } from '../../config/schema';
 import type { IssuedConfirmation } from '../../commands/notifications/email-authorization';
+import { escapeHtml } from '../../model/escape-html';
 import type { MailBody } from './render-mail';
-import { escapeHtml } from './render-mail';
 
 type Titles = Pick<Config, 'SERVER_HOSTNAME' | 'PREFERRED_URL_SCHEME' | 'REGISTRY_TITLE_SHORT'>;
 

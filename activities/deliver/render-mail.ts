@@ -1,3 +1,4 @@
+import { escapeHtml } from '../../model/escape-html';
 import type { EventMessage } from '../../model/event-messages';
 
 export interface MailBody {
@@ -40,16 +41,4 @@ export function renderMail(message: EventMessage, footer: string): MailBody {
       `<h2 style="border-left:6px solid ${COLOURS[message.level]};padding-left:10px">${escapeHtml(message.summary)}</h2>` +
       `<table>${rows.join('')}</table>${link}<hr><p style="color:#6a6e73">${escapeHtml(footer)}</p></body></html>`,
   };
-}
-
-const ENTITIES: Record<string, string> = {
-  '&': '&amp;',
-  '<': '&lt;',
-  '>': '&gt;',
-  '"': '&quot;',
-  "'": '&#39;',
-};
-
-export function escapeHtml(text: string): string {
-  return text.replace(/[&<>"']/g, (character) => ENTITIES[character] ?? character);
 }

@@ -1,3 +1,5 @@
+import { escapeHtml } from '../../model/escape-html';
+
 /** Two small pages for people who come from a mail; nothing of the request is echoed but the checked code. */
 export function confirmationPage(code: string): string {
   if (!/^[\w-]{8,64}$/.test(code)) {
@@ -11,10 +13,7 @@ export function confirmationPage(code: string): string {
 }
 
 export function resultPage(title: string, sentence: string): string {
-  return page(
-    title,
-    `<p>${sentence.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`)}</p>`,
-  );
+  return page(title, `<p>${escapeHtml(sentence)}</p>`);
 }
 
 function page(title: string, body: string): string {
