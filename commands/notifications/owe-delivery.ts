@@ -1,6 +1,8 @@
+import type { NotificationRule } from '../../db/entities/notifications';
 import { Delivery } from '../../db/entities/notifications';
 import type { Act } from '../act';
 import { enqueue } from '../act';
+import { uuidV5 } from './uuid-v5';
 
 export interface OwedMessage {
   /** Names the delivery for ever; receivers tell repeats by it. */
@@ -37,5 +39,22 @@ export async function oweDelivery(act: Act, message: OwedMessage): Promise<void>
       event: message.event,
       method: message.method,
     },
+  });
+}
+
+export interface RuleMessage {
+  eventId: string;
+  payload: Record<string, unknown>;
+  repository: { namespace: string; name: string };
+}
+
+/** Owes one message of an event to the receiver of a rule; the two together name it (design 8, "delivery"). */
+export async function oweRuleDelivery(act: Act, rule: NotificationRule, message: RuleMessage): Promise<void> {
+  await oweDelivery(act, {
+    ...message,
+    uuid: uuidV5(message.eventId, rule.uuid),
+    ruleId: rule.id,
+    event: rule.event,
+    method: rule.method,
   });
 }

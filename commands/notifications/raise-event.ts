@@ -5,8 +5,7 @@ import type { EventKind } from '../../model/events';
 import type { EventFacts } from '../../model/rule-filters';
 import { ruleWants } from '../../model/rule-filters';
 import type { Act } from '../act';
-import { oweDelivery } from './owe-delivery';
-import { uuidV5 } from './uuid-v5';
+import { oweRuleDelivery } from './owe-delivery';
 
 export interface RaisedEvent {
   kind: EventKind;
@@ -30,14 +29,6 @@ export async function raiseEvent(act: Act, event: RaisedEvent): Promise<void> {
   const eventId = event.eventId ?? randomUUID();
   for (const rule of rules) {
     if (!ruleWants(event.kind, rule.eventConfig, event.facts ?? {})) continue;
-    await oweDelivery(act, {
-      uuid: uuidV5(eventId, rule.uuid),
-      eventId,
-      ruleId: rule.id,
-      event: event.kind,
-      method: rule.method,
-      payload: event.payload,
-      repository: event.repository,
-    });
+    await oweRuleDelivery(act, rule, { eventId, payload: event.payload, repository: event.repository });
   }
 }

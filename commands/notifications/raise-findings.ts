@@ -2,8 +2,7 @@ import { NotificationRule } from '../../db/entities/notifications';
 import { ruleWants } from '../../model/rule-filters';
 import type { Severity } from '../../model/severities';
 import type { Act } from '../act';
-import { oweDelivery } from './owe-delivery';
-import { uuidV5 } from './uuid-v5';
+import { oweRuleDelivery } from './owe-delivery';
 
 export interface RaisedFinding {
   eventId: string;
@@ -27,12 +26,8 @@ export async function raiseFindings(
     const omitted = wanted.length - MOST_PER_RULE;
     for (const [index, { eventId, payload }] of wanted.slice(0, MOST_PER_RULE).entries()) {
       const tellsOfMore = omitted > 0 && index === MOST_PER_RULE - 1;
-      await oweDelivery(act, {
-        uuid: uuidV5(eventId, rule.uuid),
+      await oweRuleDelivery(act, rule, {
         eventId,
-        ruleId: rule.id,
-        event,
-        method: rule.method,
         payload: tellsOfMore ? { ...payload, omitted_vulnerabilities: omitted } : payload,
         repository,
       });

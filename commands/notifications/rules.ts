@@ -12,8 +12,7 @@ import { matchesWhole } from '../../model/patterns';
 import type { Act, ActDeps, Actor } from '../act';
 import { runAct, writeAudit } from '../act';
 import { ActError } from '../act-error';
-import { oweDelivery } from './owe-delivery';
-import { uuidV5 } from './uuid-v5';
+import { oweRuleDelivery } from './owe-delivery';
 
 export interface RuleRepository {
   id: number;
@@ -86,7 +85,7 @@ export async function resetRule(
   });
 }
 
-/** Owes one sample message, whatever the rule's filter says; a rule that is switched off is refused by name. */
+/** Owes one sample message, whatever the rule's filter says; the delivery of a rule that is switched off says why it was skipped. */
 export async function testRule(
   deps: ActDeps,
   actor: Actor,
@@ -97,13 +96,8 @@ export async function testRule(
   await runAct(deps, actor, async (act) => {
     const rule = await requireRule(act, repository, uuid);
     const event = requireEvent(rule.event);
-    const eventId = randomUUID();
-    await oweDelivery(act, {
-      uuid: uuidV5(eventId, rule.uuid),
-      eventId,
-      ruleId: rule.id,
-      event,
-      method: rule.method,
+    await oweRuleDelivery(act, rule, {
+      eventId: randomUUID(),
       payload: { ...commonPayload, ...sampleEventData(event, rule.eventConfig) },
       repository,
     });
