@@ -107,6 +107,17 @@ export const configSchema = z.object({
   BUILD_CONCURRENCY: z.coerce.number().int().min(1).default(2),
   BUILD_NAMESPACE_RUNNING_LIMIT: z.coerce.number().int().min(1).default(2),
   BUILD_NAMESPACE_WAITING_LIMIT: z.coerce.number().int().min(1).default(50),
+  /** Seconds that a git host may send nothing before a clone is stopped; a stopped clone is tried again. */
+  BUILD_SOURCE_IDLE_TIMEOUT: z.coerce.number().int().min(1).default(60),
+  /** Seconds that a clone may take; below the 20 minutes after which Temporal takes its step for lost. */
+  BUILD_SOURCE_TIMEOUT: z.coerce.number().int().min(1).max(1140).default(900),
+  /** Of what git stores while it fetches, and of the checkout. */
+  BUILD_SOURCE_MAX_SIZE_BYTES: z.coerce
+    .number()
+    .int()
+    .positive()
+    .default(5 * 1024 ** 3),
+  BUILD_SOURCE_MAX_FILES: z.coerce.number().int().positive().default(500_000),
   SUCCESSIVE_TRIGGER_FAILURE_DISABLE_THRESHOLD: z.coerce.number().int().min(0).default(100),
   SUCCESSIVE_TRIGGER_INTERNAL_ERROR_DISABLE_THRESHOLD: z.coerce.number().int().min(0).default(5),
 
@@ -119,7 +130,10 @@ export const configSchema = z.object({
     .int()
     .positive()
     .default(5 * 1024 ** 3),
-  NOTIFICATION_SEND_TIMEOUT: z.coerce.number().int().min(1).default(10),
+  /** Seconds for one webhook call in all; below the 30 s after which Temporal takes the call for lost. */
+  NOTIFICATION_SEND_TIMEOUT: z.coerce.number().int().min(1).max(25).default(10),
+  /** Seconds for handing one mail to the mail server: servers that check mails take their time, and hanging up early sends twice. */
+  MAIL_SEND_TIMEOUT: z.coerce.number().int().min(1).max(140).default(120),
 
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
   /** Loopback port on which this process answers `GET /health`; the launcher gives each process its own. */

@@ -17,6 +17,8 @@ export interface GuardGitOptions {
   knownHostsFile?: string;
   /** Default 10 s, for the look-up and for each address. */
   connectTimeoutMs?: number;
+  /** How long the host may be silent before git hangs up; whole seconds. Default 60 s. */
+  idleTimeoutMs?: number;
   /** Where git and ssh are found. */
   path?: string;
   resolver?: Resolver;
@@ -37,7 +39,7 @@ export interface GuardedGit {
 const DEFAULT_PATH = '/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin:/opt/homebrew/bin';
 /** Port 9, "discard": nobody listens there, so a host that was not judged cannot be reached. */
 const NOWHERE = 'http://127.0.0.1:9';
-const STALL_SECONDS = 60;
+const DEFAULT_IDLE_MS = 60_000;
 
 /**
  * Parses a git URL, resolves its host, lets the policy judge it, finds an address that accepts connections, and ties
@@ -65,13 +67,22 @@ export async function guardGit(
   const { url: guardedUrl, display } = git;
   if (git.protocol !== 'ssh') {
     const secret = credentialsEnv(git);
-    return { url: guardedUrl, display, env: { ...env, ...secret }, config: httpConfig(git, address) };
+    return {
+      url: guardedUrl,
+      display,
+      env: { ...env, ...secret },
+      config: httpConfig(git, address, options),
+    };
   }
   const command = sshCommand(git, address, timeoutMs, options);
   return { url: guardedUrl, display, env: { ...env, GIT_SSH_COMMAND: command }, config: [] };
 }
 
-function httpConfig(git: GitUrl, { address, family }: ResolvedAddress): string[] {
+function httpConfig(
+  git: GitUrl,
+  { address, family }: ResolvedAddress,
+  { idleTimeoutMs = DEFAULT_IDLE_MS }: GuardGitOptions,
+): string[] {
   const origin = new URL(git.url).origin;
   const pinned = `${git.host}:${git.port}:${family === 6 ? `[${address}]` : address}`;
   return [
@@ -80,7 +91,7 @@ function httpConfig(git: GitUrl, { address, family }: ResolvedAddress): string[]
     `http.proxy=${NOWHERE}`,
     `http.${origin}.proxy=`,
     'http.lowSpeedLimit=1',
-    `http.lowSpeedTime=${STALL_SECONDS}`,
+    `http.lowSpeedTime=${Math.ceil(idleTimeoutMs / 1000)}`,
   ];
 }
 
@@ -98,8 +109,10 @@ function sshCommand(
   git: GitUrl,
   { address }: ResolvedAddress,
   timeoutMs: number,
-  { scratchDir, keyFile, knownHostsFile = join(scratchDir, 'known_hosts') }: GuardGitOptions,
+  options: GuardGitOptions,
 ): string {
+  const { scratchDir, keyFile, knownHostsFile = join(scratchDir, 'known_hosts') } = options;
+  const idleSeconds = Math.ceil((options.idleTimeoutMs ?? DEFAULT_IDLE_MS) / 1000);
   const settings = [
     `HostName=${address}`,
     `HostKeyAlias=${git.port === 22 ? git.host : `[${git.host}]:${git.port}`}`,
@@ -113,7 +126,7 @@ function sshCommand(
     'IdentityAgent=none',
     `IdentityFile=${keyFile === undefined ? 'none' : `"${sshPath(keyFile)}"`}`,
     'ProxyCommand=none',
-    `ServerAliveInterval=${STALL_SECONDS / 4}`,
+    `ServerAliveInterval=${Math.ceil(idleSeconds / 4)}`,
     'ServerAliveCountMax=4',
     'LogLevel=ERROR',
   ];

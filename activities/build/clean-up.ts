@@ -3,6 +3,7 @@ import { rm } from 'node:fs/promises';
 import type Docker from 'dockerode';
 
 import type { BuildAttempt } from '../../commands/builds/build-attempts';
+import { endProcessesAtHome } from './end-processes';
 import type { BuildStepDeps } from './step-deps';
 import { workFolder } from './work-folder';
 
@@ -18,6 +19,7 @@ export async function cleanUp(deps: BuildStepDeps, attempt: BuildAttempt): Promi
       await removeImage(deps.docker, image);
     }
   } finally {
+    await endProcessesAtHome(workFolder(deps, attempt).scratch);
     await rm(workFolder(deps, attempt).root, { recursive: true, force: true });
   }
 }

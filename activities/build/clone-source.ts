@@ -1,6 +1,7 @@
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
+import { activityInfo } from '@temporalio/activity';
 import type { SimpleGit } from 'simple-git';
 import { GitError, simpleGit } from 'simple-git';
 
@@ -11,17 +12,42 @@ import { withoutCredentials } from '../../outbound/git-url';
 import type { GuardedGit } from '../../outbound/guard-git';
 import { guardGit } from '../../outbound/guard-git';
 import { userError } from './build-failures';
+import { cannotBeCloned, judgeCloneFailure } from './clone-failures';
+import { CloneWatch } from './clone-watch';
+import { endProcessesAtHome } from './end-processes';
 import type { BuildLogWriter } from './log-writer';
+import { measureTree } from './measure-tree';
 import type { BuildStepDeps } from './step-deps';
 import { currentBuild } from './step-deps';
 import type { WorkFolder } from './work-folder';
 import { makeWorkFolder, workFolder } from './work-folder';
 
 const CONNECT_TIMEOUT_MS = 10_000;
+/** What the workflow allows where Temporal does not say. */
+const TRIES = 3;
+/** Address space of one process: a host can make git collect refs and objects without end. */
+const GIT_MEMORY_KIB = 4 * 1024 ** 2;
+const GIT_SCRIPT = `ulimit -v ${GIT_MEMORY_KIB} 2>/dev/null\nulimit -c 0\nexec git "$@"\n`;
+const GIT_LIMITS = [
+  // What git maps and computes stays well below the bound of its memory.
+  'core.packedGitLimit=1g',
+  'core.packedGitWindowSize=64m',
+  'pack.threads=4',
+  // Small packs, too, are stored as they come: unpacked ones would hide from the bound of bytes while they arrive.
+  'fetch.unpackLimit=1',
+];
+
+interface Clone {
+  folder: WorkFolder;
+  guarded: GuardedGit;
+  watch: CloneWatch;
+  log: BuildLogWriter;
+}
 
 /**
  * Puts exactly the commit of the build into the work folder: that commit alone where the host gives it, everything
- * otherwise. Submodules and LFS objects are not fetched.
+ * otherwise. Submodules and LFS objects are not fetched. Bounded in time, bytes, files and memory; what may pass with time
+ * is repeated a few times, and the log says so.
  */
 export async function cloneSource(
   deps: BuildStepDeps,
@@ -30,30 +56,77 @@ export async function cloneSource(
 ): Promise<void> {
   const context = await currentBuild(deps, attempt);
   const folder = workFolder(deps, attempt);
+  await endProcessesAtHome(folder.scratch);
   await makeWorkFolder(folder);
+  await writeFile(folder.gitScript, GIT_SCRIPT);
   const guarded = await guard(deps, context, folder, signal);
-  const { commit } = context.build.triggerMetadata;
-  const wanted = String(commit);
+  const wanted = String(context.build.triggerMetadata.commit);
   log.write({ type: 'command', message: `Cloning ${guarded.display} at ${wanted}` });
-  const git = simpleGit({
-    baseDir: folder.source,
-    config: guarded.config,
-    abort: signal,
-    allowEnvironment: Object.keys(guarded.env),
-    // The environment is guardGit's alone, nothing of it comes from a repository.
-    unsafe: { allowUnsafeSshCommand: true, allowUnsafeConfigEnvCount: true },
-  }).env(guarded.env);
+  const watch = new CloneWatch(join(folder.source, '.git'), limitsOf(deps), signal);
   try {
-    await git.init();
-    const id = await fetchCommit(git, guarded, wanted);
-    await git.raw(['checkout', '--quiet', '--detach', id]);
-    log.write({ message: `checked out ${id}` });
+    await fetchAndCheckOut(deps, { folder, guarded, watch, log }, wanted);
   } catch (error) {
     if (signal.aborted) throw signal.reason;
-    throw explain(error, guarded.display);
+    throw failureOf(watch.reason ?? error, guarded.display, log);
+  } finally {
+    watch.close();
+    await endProcessesAtHome(folder.scratch);
   }
+}
+
+function limitsOf({ config }: BuildStepDeps) {
+  return {
+    idleMs: config.BUILD_SOURCE_IDLE_TIMEOUT * 1000,
+    totalMs: config.BUILD_SOURCE_TIMEOUT * 1000,
+    maxBytes: config.BUILD_SOURCE_MAX_SIZE_BYTES,
+  };
+}
+
+async function fetchAndCheckOut({ config }: BuildStepDeps, clone: Clone, wanted: string): Promise<void> {
+  const { folder, guarded, watch, log } = clone;
+  const git = openGit(clone);
+  await git.init();
+  const id = await fetchCommit(git, guarded, wanted);
+  watch.hostIsDone();
+  const { submodules } = await measureTree(
+    id,
+    { command: ['sh', folder.gitScript], cwd: folder.source, env: guarded.env, signal: watch.signal },
+    { maxBytes: config.BUILD_SOURCE_MAX_SIZE_BYTES, maxFiles: config.BUILD_SOURCE_MAX_FILES },
+  );
+  await git.raw(['checkout', '--progress', '--detach', id]);
   // It names the host; the checkout is part of the context.
   await rm(join(folder.source, '.git', 'FETCH_HEAD'), { force: true });
+  log.write({ message: `checked out ${id}` });
+  if (submodules > 0) log.write({ message: `${submodules} submodules are left empty` });
+}
+
+function openGit({ folder, guarded, watch }: Clone): SimpleGit {
+  return simpleGit({
+    baseDir: folder.source,
+    binary: ['sh', folder.gitScript],
+    config: [...guarded.config, ...GIT_LIMITS],
+    abort: watch.signal,
+    allowEnvironment: Object.keys(guarded.env),
+    // The environment is guardGit's alone, nothing of it comes from a repository; the script is ours.
+    unsafe: { allowUnsafeSshCommand: true, allowUnsafeConfigEnvCount: true, allowUnsafeCustomBinary: true },
+  })
+    .env(guarded.env)
+    .outputHandler((_command, stdout, stderr) => {
+      stdout.on('data', watch.hear);
+      stderr.on('data', watch.hear);
+    });
+}
+
+/** A trouble that may pass is thrown as a plain error, which Temporal repeats, until the last try makes it the build's end. */
+function failureOf(error: unknown, display: string, log: BuildLogWriter): unknown {
+  const verdict = judgeCloneFailure(error, display);
+  if (!verdict) return error;
+  if (verdict.kind === 'final') return verdict.failure;
+  const { attempt, retryPolicy } = activityInfo();
+  const tries = retryPolicy?.maximumAttempts ?? TRIES;
+  if (attempt >= tries) return cannotBeCloned(display, `${verdict.reason}; given up after ${attempt} tries`);
+  log.write({ message: `the clone failed, try ${attempt} of ${tries}: ${verdict.reason}` });
+  return new Error(`${display} could not be cloned: ${verdict.reason}`);
 }
 
 async function guard(
@@ -68,6 +141,7 @@ async function guard(
     return await guardGit(cloneUrl(build, trigger), deps.policy, {
       scratchDir: folder.scratch,
       connectTimeoutMs: CONNECT_TIMEOUT_MS,
+      idleTimeoutMs: deps.config.BUILD_SOURCE_IDLE_TIMEOUT * 1000,
       signal,
       ...(key === null ? {} : { keyFile: folder.keyFile }),
     });
@@ -89,7 +163,7 @@ function cloneUrl(build: BuildInContext['build'], trigger: BuildInContext['trigg
 async function fetchCommit(git: SimpleGit, { url }: GuardedGit, commit: string): Promise<string> {
   if (/^([0-9a-f]{40}|[0-9a-f]{64})$/i.test(commit) && (await tryFetchAlone(git, url, commit))) return commit;
   await git.raw([
-    ...['fetch', '--quiet', '--force', '--no-tags', url],
+    ...['fetch', '--progress', '--force', '--no-tags', url],
     ...['+refs/heads/*:refs/remotes/origin/*', '+refs/tags/*:refs/tags/*'],
   ]);
   // Quiet: git then ends without a word, which simple-git takes for an empty answer.
@@ -104,40 +178,11 @@ async function fetchCommit(git: SimpleGit, { url }: GuardedGit, commit: string):
 /** False when the host does not hand out single commits, or does not have this one. */
 async function tryFetchAlone(git: SimpleGit, url: string, commit: string): Promise<boolean> {
   try {
-    await git.raw(['fetch', '--quiet', '--depth=1', '--no-tags', url, commit]);
+    await git.raw(['fetch', '--progress', '--depth=1', '--no-tags', url, commit]);
     return true;
   } catch (error) {
     const refused = /not our ref|unadvertised object|couldn't find remote ref|no such remote ref|dumb http/i;
     if (error instanceof GitError && refused.test(error.message)) return false;
     throw error;
   }
-}
-
-/** What git says, as a reason that a user can act on; what we do not know stays an infrastructure failure. */
-const REASONS: [RegExp, string][] = [
-  [
-    /permission denied|publickey|authentication failed|could not read (username|password)|access denied|returned error: 40[13]/i,
-    "the host refuses our credentials: give it the trigger's public key, or put valid ones into the address",
-  ],
-  [
-    /repository .*not found|does not appear to be a git repository|not found|does not exist|no such/i,
-    'the host has no such repository',
-  ],
-  [
-    /host key verification failed|remote host identification has changed/i,
-    'the host showed another key than before',
-  ],
-  [/could not resolve host|name or service not known/i, 'the host does not exist'],
-  [/connection refused|timed out|failed to connect|no route to host/i, 'the host cannot be reached'],
-];
-
-function explain(error: unknown, display: string): unknown {
-  if (!(error instanceof GitError)) return error;
-  const reason = REASONS.find(([pattern]) => pattern.test(error.message))?.[1];
-  if (!reason) return new Error(`git failed on ${display}: ${lastLines(error.message)}`);
-  return userError('gitfailure', `${display} could not be cloned: ${reason} (${lastLines(error.message)})`);
-}
-
-function lastLines(text: string): string {
-  return text.trim().split('\n').slice(-3).join(' ').slice(-500);
 }

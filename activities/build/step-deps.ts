@@ -13,7 +13,15 @@ import { attemptOver } from './build-failures';
 
 /** What the steps of a build need of the host that runs them. */
 export interface BuildStepDeps extends ActDeps {
-  config: Pick<Config, 'SERVER_HOSTNAME' | 'BUILD_WORK_DIR'>;
+  config: Pick<
+    Config,
+    | 'SERVER_HOSTNAME'
+    | 'BUILD_WORK_DIR'
+    | 'BUILD_SOURCE_IDLE_TIMEOUT'
+    | 'BUILD_SOURCE_TIMEOUT'
+    | 'BUILD_SOURCE_MAX_SIZE_BYTES'
+    | 'BUILD_SOURCE_MAX_FILES'
+  >;
   docker: Docker;
   /** Which git hosts may be reached. */
   policy: AddressPolicy;

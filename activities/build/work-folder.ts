@@ -11,6 +11,8 @@ export interface WorkFolder {
   /** HOME of git. */
   scratch: string;
   keyFile: string;
+  /** The script that starts git with a bound on its memory. */
+  gitScript: string;
 }
 
 /** Each attempt has its own; the name begins with the build's id, by which the host's sweep knows what it may remove. */
@@ -21,6 +23,7 @@ export function workFolder({ config }: BuildStepDeps, { buildId, attempt }: Buil
     source: join(root, 'source'),
     scratch: join(root, 'scratch'),
     keyFile: join(root, 'key'),
+    gitScript: join(root, 'git.sh'),
   };
 }
 

@@ -33,7 +33,17 @@ export interface StepBench extends BuildBench {
   dispose(): void;
 }
 
-export async function stepBench(deps: Partial<BuildStepDeps> = {}): Promise<StepBench> {
+const CONFIG: Omit<BuildStepDeps['config'], 'BUILD_WORK_DIR'> = {
+  SERVER_HOSTNAME: 'reg.example',
+  BUILD_SOURCE_IDLE_TIMEOUT: 60,
+  BUILD_SOURCE_TIMEOUT: 900,
+  BUILD_SOURCE_MAX_SIZE_BYTES: 1024 ** 3,
+  BUILD_SOURCE_MAX_FILES: 10_000,
+};
+
+type StepBenchOptions = Partial<Omit<BuildStepDeps, 'config'> & { config: Partial<BuildStepDeps['config']> }>;
+
+export async function stepBench(deps: StepBenchOptions = {}): Promise<StepBench> {
   const bench = await buildBench();
   const workDir = mkdtempSync(join(tmpdir(), 'slipway-builds-'));
   const key = await generateSshKey();
@@ -44,7 +54,7 @@ export async function stepBench(deps: Partial<BuildStepDeps> = {}): Promise<Step
     policy: createAddressPolicy({ allowedNetworks: ['127.0.0.0/8'] }),
     docker: new Docker(),
     ...deps,
-    config: { SERVER_HOSTNAME: 'reg.example', ...deps.config, BUILD_WORK_DIR: workDir },
+    config: { ...CONFIG, ...deps.config, BUILD_WORK_DIR: workDir },
   });
   return {
     ...bench,

@@ -120,8 +120,11 @@ export function sshdIsMissing(): string | undefined {
   return existsSync('/usr/sbin/sshd') ? undefined : 'there is no sshd';
 }
 
-/** A real sshd on loopback that lets the given keys in as the user who runs the tests. */
-export async function startSshServer(): Promise<SshServer> {
+/**
+ * A real sshd on loopback that lets the given keys in as the user who runs the tests; `forcedCommand` runs in place of what
+ * they ask for.
+ */
+export async function startSshServer(forcedCommand?: string): Promise<SshServer> {
   const folder = mkdtempSync(join(tmpdir(), 'slipway-sshd-'));
   const port = await freePort();
   const keys = join(folder, 'authorized_keys');
@@ -144,6 +147,7 @@ export async function startSshServer(): Promise<SshServer> {
       'KbdInteractiveAuthentication no',
       'PermitRootLogin prohibit-password',
       'LogLevel ERROR',
+      ...(forcedCommand === undefined ? [] : [`ForceCommand ${forcedCommand}`]),
       '',
     ].join('\n'),
   );

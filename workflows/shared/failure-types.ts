@@ -6,3 +6,5 @@ export const LAYER_UNREADABLE = 'LayerUnreadable';
 export const BUILD_USER_ERROR = 'BuildUserError';
 /** The build has ended, or a newer attempt of it runs: whoever notices stops quietly. */
 export const BUILD_ATTEMPT_OVER = 'BuildAttemptOver';
+/** The host of a build cannot do a step: not repeated there, the build begins again. */
+export const BUILD_HOST_FAILED = 'BuildHostFailed';
