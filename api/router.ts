@@ -3,7 +3,9 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { stringifySetCookie } from 'cookie';
 
 import { ActError } from '../commands/act-error';
+import { isDatabaseOutage } from '../db/outage';
 import { parseDurationMs } from '../model/durations';
+import { OutageLog } from '../telemetry/outage-log';
 import { nextRequestId } from '../telemetry/request-ids';
 import type { ApiDeps } from './api-deps';
 import { ApiProblem, ApiRefusal, PlainRefusal, refusalOf } from './errors';
@@ -25,6 +27,7 @@ export type ApiRouter = (request: IncomingMessage, response: ServerResponse) => 
 /** Serves the route table; answers false, without touching the response, when no route has the path. */
 export function createApiRouter(deps: ApiDeps, cookies: BrowserCookies, routes: ApiRoute[]): ApiRouter {
   const match = createRouteMatcher(routes);
+  const outages = new OutageLog(deps.logger);
   return async (request, response) => {
     const { path, query } = splitUrl(request.url ?? '/');
     const found = match(path);
@@ -41,7 +44,7 @@ export function createApiRouter(deps: ApiDeps, cookies: BrowserCookies, routes: 
       writeSession(deps, cookies, response, answer.session);
       await respond(response, answer);
     } catch (error) {
-      await sendFailure(deps, request, response, { error, requestId, path });
+      await sendFailure(deps, request, response, { error, requestId, path, outages });
     }
     return true;
   };
@@ -160,6 +163,7 @@ interface Failure {
   error: unknown;
   requestId: string;
   path: string;
+  outages: OutageLog;
 }
 
 async function sendFailure(
@@ -183,9 +187,13 @@ async function sendFailure(
   });
 }
 
-function asRefusal(deps: ApiDeps, { error, requestId, path }: Failure): ApiRefusal {
+function asRefusal(deps: ApiDeps, { error, requestId, path, outages }: Failure): ApiRefusal {
   if (error instanceof ApiRefusal) return error;
   if (error instanceof ActError) return refusalOf(error);
+  if (isDatabaseOutage(error)) {
+    outages.report('database', { err: error, requestId, path }, 'the database does not answer');
+    return unavailable(requestId);
+  }
   deps.logger.error({ err: error, requestId, path }, 'a request failed');
   return new ApiProblem(
     'internal_error',
@@ -194,4 +202,9 @@ function asRefusal(deps: ApiDeps, { error, requestId, path }: Failure): ApiRefus
       request_id: requestId,
     },
   );
+}
+
+function unavailable(requestId: string): ApiRefusal {
+  const message = `the database does not answer; try again in a moment (${requestId})`;
+  return new PlainRefusal(503, { message, request_id: requestId }, { 'Retry-After': '5' });
 }

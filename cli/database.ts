@@ -1,7 +1,7 @@
 import type { DataSource } from 'typeorm';
 
 import type { Config } from '../config/schema';
-import { createDataSource } from '../db/data-source';
+import { createDataSource, PATIENT_LIMITS } from '../db/data-source';
 import { CommandError } from './command';
 
 /** Connects for one command and closes again, whatever its outcome. */
@@ -9,7 +9,9 @@ export async function withDatabase<T>(
   config: Config,
   work: (dataSource: DataSource) => Promise<T>,
 ): Promise<T> {
-  const dataSource = createDataSource({ ...config, DATABASE_POOL_SIZE: 2 });
+  // A migration may rewrite a large table.
+  const limits = { ...PATIENT_LIMITS, statementMs: 24 * 3600_000 };
+  const dataSource = createDataSource({ ...config, DATABASE_POOL_SIZE: 2 }, limits);
   try {
     await dataSource.initialize();
   } catch (cause) {

@@ -21,6 +21,8 @@ export const ERRORS = {
   UNSUPPORTED: { status: 405, message: 'the operation is unsupported' },
   INVALID_REQUEST: { status: 400, message: 'invalid request' },
   TOOMANYREQUESTS: { status: 429, message: 'too many requests' },
+  /** Not of the protocol's list either; what other registries say when they should be asked again later. */
+  UNAVAILABLE: { status: 503, message: 'service unavailable' },
   /** Not of the protocol's list, which has nothing for a fault of ours. */
   UNKNOWN: { status: 500, message: 'unknown error' },
 } as const satisfies Record<string, { status: number; message: string }>;
@@ -47,6 +49,12 @@ export class RegistryError extends Error {
     this.name = 'RegistryError';
     this.status = overrides.status ?? ERRORS[code].status;
     this.headers = overrides.headers ?? {};
+  }
+
+  /** The same refusal that tells more. */
+  withDetail(detail: object): RegistryError {
+    const { status, message, headers, cause } = this;
+    return new RegistryError(this.code, { ...this.detail, ...detail }, { status, message, headers, cause });
   }
 
   /** The body that clients read. */

@@ -4,6 +4,7 @@ import type { ContentDeps } from '../commands/content/content-deps';
 import type { Pusher } from '../commands/content/pusher';
 import type { PreparedPool } from '../db/pool';
 import type { RepositoryPath } from '../model/names';
+import type { OutageLog } from '../telemetry/outage-log';
 import type { ReadAccess } from './read-access';
 import type { RegistryDeps } from './registry-deps';
 import type { RoutePath } from './route-path';
@@ -18,6 +19,7 @@ export interface Registry {
   tokens: RegistryTokens;
   readAccess: ReadAccess;
   sessions: UploadSessions;
+  outages: OutageLog;
 }
 
 /** One request on its way to an answer. */

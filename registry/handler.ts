@@ -4,6 +4,7 @@ import { accessPolicy } from '../auth/access';
 import type { ContentDeps } from '../commands/content/content-deps';
 import { preparedPool } from '../db/pool';
 import { uploadKey } from '../storage/keys';
+import { OutageLog } from '../telemetry/outage-log';
 import { nextRequestId } from '../telemetry/request-ids';
 import { authorize, challenged } from './authorize';
 import { RegistryError } from './errors';
@@ -66,6 +67,7 @@ function createRegistry(deps: RegistryDeps): Registry {
     tokens: new RegistryTokens(deps),
     readAccess: new ReadAccess({ dataSource, now, policy }),
     sessions: new UploadSessions(deps, content),
+    outages: new OutageLog(deps.logger),
   };
 }
 
@@ -79,7 +81,7 @@ async function answer(registry: Registry, incoming: Incoming): Promise<void> {
     await dispatch(registry, incoming);
   } catch (error) {
     if (res.destroyed || req.errored) return;
-    sendError(req, res, asRegistryError(error) ?? fault(registry, req, error));
+    sendError(req, res, refusalOf(registry, req, error));
   }
 }
 
@@ -120,8 +122,16 @@ async function run(registry: Registry, route: Route, exchange: Exchange): Promis
   }
 }
 
-function fault({ deps }: Registry, req: IncomingMessage, error: unknown): RegistryError {
+/** What the client is told; faults and outages of ours are logged, under the id that it gets to see. */
+function refusalOf({ deps, outages }: Registry, req: IncomingMessage, error: unknown): RegistryError {
+  const known = asRegistryError(error);
+  if (known && known.status < 500) return known;
   const requestId = nextRequestId();
-  deps.logger.error({ err: error, requestId, method: req.method, url: req.url }, 'registry request failed');
+  const fields = { err: known?.cause ?? error, requestId, method: req.method, url: req.url };
+  if (known) {
+    outages.report(known.message, fields, known.message);
+    return known.withDetail({ request_id: requestId });
+  }
+  deps.logger.error(fields, 'registry request failed');
   return new RegistryError('UNKNOWN', { request_id: requestId }, { cause: error });
 }

@@ -1,6 +1,12 @@
 import type { ActErrorReason } from '../commands/act-error';
 import { ActError } from '../commands/act-error';
-import { StorageFullError, UploadLimitError, UploadMissingError } from '../storage/errors';
+import { isDatabaseOutage } from '../db/outage';
+import {
+  StorageFullError,
+  StorageUnwritableError,
+  UploadLimitError,
+  UploadMissingError,
+} from '../storage/errors';
 import type { ErrorCode } from './errors';
 import { RegistryError } from './errors';
 
@@ -47,10 +53,29 @@ export function asRegistryError(error: unknown): RegistryError | undefined {
     return new RegistryError(
       'BLOB_UPLOAD_INVALID',
       {},
-      { status: 507, message: 'the storage of this registry is full', headers: { 'Retry-After': '60' } },
+      {
+        status: 507,
+        message: 'the storage of this registry is full',
+        headers: { 'Retry-After': '60' },
+        cause: error,
+      },
     );
   }
+  if (error instanceof StorageUnwritableError) {
+    return unavailable('the storage of this registry cannot be written to', 60, error);
+  }
+  if (isDatabaseOutage(error)) {
+    return unavailable('the database of this registry does not answer; try again in a moment', 5, error);
+  }
   return undefined;
+}
+
+function unavailable(message: string, retryAfterS: number, cause: unknown): RegistryError {
+  return new RegistryError(
+    'UNAVAILABLE',
+    {},
+    { message, cause, headers: { 'Retry-After': String(retryAfterS) } },
+  );
 }
 
 function fromAct(error: ActError): RegistryError {

@@ -6,6 +6,14 @@ export class StorageFullError extends Error {
   }
 }
 
+/** The place where bytes live does not let them be written now: read-only, without permission, or broken. */
+export class StorageUnwritableError extends Error {
+  constructor(key: string, options?: ErrorOptions) {
+    super(`storage does not let "${key}" be written`, options);
+    this.name = 'StorageUnwritableError';
+  }
+}
+
 /** Nothing is stored under the key: a blob or an object. */
 export class BlobMissingError extends Error {
   constructor(

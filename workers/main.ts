@@ -6,7 +6,7 @@ import type { NativeConnection, Worker } from '@temporalio/worker';
 
 import { loadConfig } from '../config/load';
 import type { Config } from '../config/schema';
-import { createDataSource } from '../db/data-source';
+import { createDataSource, PATIENT_LIMITS } from '../db/data-source';
 import { createStorage } from '../storage/create-storage';
 import { startHealthServer } from '../telemetry/health';
 import type { Logger } from '../telemetry/logger';
@@ -26,7 +26,7 @@ async function main(): Promise<void> {
   const logger = createLogger(`worker ${queues.join(',')}`, config);
   installRuntime(logger);
   await runProcess(logger, async (stopping) => {
-    const dataSource = await createDataSource(config).initialize();
+    const dataSource = await createDataSource(config, PATIENT_LIMITS).initialize();
     const storage = await createStorage(config);
     let client: Client | undefined;
     let workers: Worker[] = [];

@@ -12,6 +12,7 @@ import { parseConfig } from '../../config/load';
 import type { Config } from '../../config/schema';
 import { createRegistryHandler } from '../../registry/handler';
 import { createStorage } from '../../storage/create-storage';
+import type { Logger } from '../../telemetry/logger';
 import { silentLogger } from '../../telemetry/logger';
 import { testPasswords } from './auth-deps';
 import { sharedDatabase, TEST_SECRET_KEY } from './database';
@@ -34,6 +35,8 @@ export interface TestRegistryOptions {
   /** The name that clients know, when another instance already has it. */
   host?: string;
   now?: () => number;
+  /** Silent otherwise. */
+  logger?: Logger;
 }
 
 /** The registry in a plain HTTP server on loopback, as one process of several would run it. */
@@ -54,7 +57,7 @@ export async function startRegistry(options: TestRegistryOptions = {}): Promise<
     dataSource,
     storage: await createStorage(config),
     passwords: testPasswords(),
-    logger: silentLogger,
+    logger: options.logger ?? silentLogger,
     now: options.now ?? Date.now,
     processId: randomUUID(),
   });
