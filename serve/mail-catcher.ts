@@ -1,6 +1,6 @@
 import { createServer } from 'node:http';
 import type { Server } from 'node:http';
-import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import PostalMime from 'postal-mime';
@@ -67,7 +67,8 @@ function createSmtpServer(folder: string, logger: Logger): SMTPServer {
           () => done(),
           (err: unknown) => {
             logger.error({ err }, 'a mail could not be kept');
-            done(new Error('the mail could not be kept'));
+            // The sender keeps it and tries again: a full disk is empty again some day.
+            done(Object.assign(new Error('the mail could not be kept'), { responseCode: 452 }));
           },
         );
       });
@@ -78,11 +79,16 @@ function createSmtpServer(folder: string, logger: Logger): SMTPServer {
 /** The name appears when the content is whole, so a reader never sees half a mail. */
 async function keep(folder: string, id: string, recipients: string[], body: Buffer): Promise<void> {
   const path = join(folder, id);
-  await writeFile(
-    `${path}.tmp`,
-    Buffer.concat([Buffer.from(`X-Envelope-To: ${recipients.join(', ')}\r\n`), body]),
-  );
-  await rename(`${path}.tmp`, `${path}.eml`);
+  try {
+    await writeFile(
+      `${path}.tmp`,
+      Buffer.concat([Buffer.from(`X-Envelope-To: ${recipients.join(', ')}\r\n`), body]),
+    );
+    await rename(`${path}.tmp`, `${path}.eml`);
+  } catch (error) {
+    await rm(`${path}.tmp`, { force: true }).catch(() => undefined);
+    throw error;
+  }
 }
 
 function createPages(folder: string, logger: Logger): Server {

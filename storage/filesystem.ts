@@ -51,7 +51,7 @@ export class FilesystemStorage implements Storage {
       return new FilesystemUpload(key, file, this.transfers, offset);
     } catch (error) {
       await file.close();
-      throw error;
+      throw toStorageError(error, key);
     }
   }
 
@@ -74,7 +74,7 @@ export class FilesystemStorage implements Storage {
       await copyFile(from, to, constants.COPYFILE_FICLONE);
       await truncate(to, lengthBytes);
     } catch (error) {
-      await removeIfThere(to);
+      await removeIfPossible(to);
       throw toStorageError(error, toKey);
     }
   }
@@ -147,7 +147,7 @@ export class FilesystemStorage implements Storage {
       await moveDurably(temporary, path);
       return sizeBytes;
     } catch (error) {
-      await removeIfThere(temporary);
+      await removeIfPossible(temporary);
       throw toStorageError(error, key);
     } finally {
       await file.close();
@@ -201,6 +201,15 @@ async function sizeOf(path: string): Promise<number | undefined> {
   } catch (error) {
     if (isMissing(error)) return undefined;
     throw error;
+  }
+}
+
+/** After a failure, whose reason matters more than that of this one. */
+async function removeIfPossible(path: string): Promise<void> {
+  try {
+    await unlink(path);
+  } catch {
+    // Missing, or on a disk that takes nothing: the failure is being reported already.
   }
 }
 

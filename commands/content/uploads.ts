@@ -125,6 +125,19 @@ export function releaseUpload(
   return recordProgress(deps.dataSource.manager, session, { storageKey, receivedBytes, leaseUntilMs: null });
 }
 
+/**
+ * Lets go of a session whose body could not even begin. An owner that vanished before may still write to its file: then the
+ * session stays one to be continued in a file of its own.
+ */
+export function giveUploadBack(
+  deps: ContentDeps,
+  session: UploadSession,
+  abandonedKey: string | null,
+): Promise<boolean> {
+  if (abandonedKey === null) return releaseUpload(deps, session, session.receivedBytes);
+  return recordProgress(deps.dataSource.manager, session, { leaseUntilMs: deps.now() });
+}
+
 /** How far a session got, for whoever may push to its repository. */
 export function readUpload(
   deps: ContentDeps,

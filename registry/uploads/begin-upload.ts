@@ -38,9 +38,18 @@ async function receiveWhole(
   try {
     await completeUpload({ exchange, taken, digest }, registry);
   } catch (error) {
-    const { content, deps } = registry;
-    if (await forgetUpload(content, session)) await deps.storage.discardUpload(session.storageKey);
+    await discard(session, registry);
     throw error;
+  }
+}
+
+/** The bytes first: a disk that does not let them go leaves the row, by which they are purged when it expires. */
+async function discard(session: UploadSession, { content, deps }: Registry): Promise<void> {
+  try {
+    await deps.storage.discardUpload(session.storageKey);
+    await forgetUpload(content, session);
+  } catch (err) {
+    deps.logger.debug({ err, upload: session.uuid }, 'a failed upload is left to the purge');
   }
 }
 

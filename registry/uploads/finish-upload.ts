@@ -24,9 +24,24 @@ export async function completeUpload(
   registry: Registry,
 ): Promise<void> {
   const source = await receiveAll({ exchange, taken, digest }, registry);
-  await publishBlob({ exchange, digest, ...source }, registry);
+  try {
+    await publishBlob({ exchange, digest, ...source }, registry);
+  } catch (error) {
+    // Full, or no database: the bytes are here, and the same PUT without a body ends the session when there is room again.
+    await letGo(source.session, registry);
+    throw error;
+  }
   registry.sessions.forget(source.session);
   sendBlobCreated(exchange.res, exchange.route.name, digest);
+}
+
+/** Of a session that may have ended, by way of a database that may be away: its lease runs out by itself then. */
+async function letGo(session: UploadSession, { sessions, deps }: Registry): Promise<void> {
+  try {
+    await sessions.release(session);
+  } catch (err) {
+    deps.logger.debug({ err, upload: session.uuid }, 'an upload was not let go of');
+  }
 }
 
 async function receiveAll(

@@ -7,6 +7,7 @@ import type { ContentDeps } from '../../commands/content/content-deps';
 import type { Pusher } from '../../commands/content/pusher';
 import type { TakenUpload, UploadSession } from '../../commands/content/uploads';
 import {
+  giveUploadBack,
   LEASE_MS,
   recordUpload,
   releaseUpload,
@@ -18,6 +19,7 @@ import type { DigestAlgorithm } from '../../model/digests';
 import type { RepositoryPath } from '../../model/names';
 import type { UploadWriter } from '../../storage/driver';
 import { hashUpload } from '../../storage/driver';
+import { UploadMissingError } from '../../storage/errors';
 import { RegistryError } from '../errors';
 import type { RegistryDeps } from '../registry-deps';
 
@@ -69,10 +71,7 @@ export class UploadSessions {
     algorithm: DigestAlgorithm = 'sha256',
   ): Promise<UploadSession> {
     const { storage } = this.deps;
-    if (abandonedKey !== null && session.receivedBytes > 0) {
-      await storage.copyUpload(abandonedKey, session.storageKey, session.receivedBytes);
-    }
-    const writer = await storage.openUpload(session.storageKey, { offset: session.receivedBytes });
+    const writer = await this.open(session, abandonedKey);
     try {
       await this.append(req, writer, session, algorithm);
     } catch (error) {
@@ -105,6 +104,20 @@ export class UploadSessions {
 
   forget(session: UploadSession): void {
     this.hashes.delete(keyOf(session));
+  }
+
+  private async open(session: UploadSession, abandonedKey: string | null): Promise<UploadWriter> {
+    const { storage } = this.deps;
+    try {
+      if (abandonedKey !== null && session.receivedBytes > 0) {
+        await storage.copyUpload(abandonedKey, session.storageKey, session.receivedBytes);
+      }
+      return await storage.openUpload(session.storageKey, { offset: session.receivedBytes });
+    } catch (error) {
+      // Missing bytes are the caller's to judge: it may know where they went. A full disk is no reason to keep others off.
+      if (!(error instanceof UploadMissingError)) await giveUploadBack(this.content, session, abandonedKey);
+      throw error;
+    }
   }
 
   private async append(
