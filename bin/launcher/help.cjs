@@ -25,6 +25,10 @@ const COMMANDS = {
     usage: 'test [--yes] [options of mocha]',
     summary: 'lint, types, build and every test, with servers of their own',
   },
+  bench: {
+    usage: 'bench <name> [--yes] [options of the bench]',
+    summary: 'measure with servers of its own: pipeline; bench pipeline --help tells more',
+  },
   build: { usage: 'build', summary: 'build dist/' },
   exec: { usage: 'exec <command> [arguments]', summary: 'run a command on the Node that the product uses' },
   tools: {

@@ -47,6 +47,12 @@ const RUN = {
       parseOptions(args, { flags: ['yes'], passesOn: true }),
     );
   },
+  async bench(context, args) {
+    return require('./commands/bench.cjs').bench(
+      context,
+      parseOptions(args, { flags: ['yes'], passesOn: true }),
+    );
+  },
   async build(context, args) {
     parseOptions(args, {});
     return require('./commands/product-cli.cjs').build(context);

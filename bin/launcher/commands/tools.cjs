@@ -1,7 +1,7 @@
 'use strict';
 
 const { LauncherError } = require('../exit-codes.cjs');
-const { TEST_COMMANDS } = require('./test.cjs');
+const { TEST_COMMANDS } = require('../test-servers.cjs');
 
 /**
  * Installs the packages of commands that scripts of the project call.
