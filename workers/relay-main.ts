@@ -28,16 +28,20 @@ async function main(): Promise<void> {
 
   await runProcess(logger, async (stopping) => {
     const metrics = createMetrics('relay');
+    const outbox = shareReads(() => outboxState(dataSource));
     addGauge(metrics, 'slipway_outbox_waiting', 'Outbox rows not delivered yet', async () => {
-      return (await outboxState(dataSource)).waiting;
+      return (await outbox()).waiting;
     });
     addGauge(metrics, 'slipway_outbox_parked', 'Outbox rows that Temporal refused too often', async () => {
-      return (await outboxState(dataSource)).parked;
+      return (await outbox()).parked;
     });
     addGauge(metrics, 'slipway_outbox_oldest_seconds', 'Age of the oldest undelivered row', async () => {
-      const { oldestWaitingMs } = await outboxState(dataSource);
+      const { oldestWaitingMs } = await outbox();
       return oldestWaitingMs === null ? 0 : (Date.now() - oldestWaitingMs) / 1000;
     });
+    addGauge(metrics, 'slipway_relay_connected', '1 while Temporal takes events, 0 while it is away', () =>
+      Promise.resolve(relay.isConnected ? 1 : 0),
+    );
     await dataSource.initialize();
     await startHealthServer(
       config.SLIPWAY_HEALTH_PORT,
@@ -53,6 +57,17 @@ async function main(): Promise<void> {
     await connection.close();
     await dataSource.destroy();
   });
+}
+
+/** Who asks while an answer is under way gets that one: the gauges of one scrape count the backlog once. */
+function shareReads<T>(read: () => Promise<T>): () => Promise<T> {
+  let underWay: Promise<T> | undefined;
+  return () => {
+    underWay ??= read().finally(() => {
+      underWay = undefined;
+    });
+    return underWay;
+  };
 }
 
 void startMain(main);

@@ -5,8 +5,7 @@ import { Big, Id, Int, Json, LongText, Text, Uuid } from '../columns';
 
 /** What a committed act owes to Temporal (temporal spec 9). */
 @Entity('outbox')
-@Index('outbox_due', ['deliveredAtMs', 'parkedAtMs', 'availableAtMs', 'id'])
-@Index('outbox_head', ['orderingKey', 'deliveredAtMs', 'parkedAtMs', 'id'])
+@Index('outbox_waiting', ['deliveredAtMs', 'parkedAtMs', 'orderingKey', 'id'])
 export class OutboxRow {
   @Id() id: number;
   @Uuid({ unique: true }) eventId: string;
@@ -18,6 +17,7 @@ export class OutboxRow {
   @LongText({ nullable: true }) lastError: string | null;
   @Big() createdAtMs: number;
   @Big() availableAtMs: number;
+  /** While it lies ahead the row belongs to the relay that wrote it; who writes it again must find it unchanged. */
   @Big({ nullable: true }) claimedUntilMs: number | null;
   @Big({ nullable: true }) deliveredAtMs: number | null;
   @Big({ nullable: true }) parkedAtMs: number | null;

@@ -5,6 +5,7 @@ import { Builds1763700000003 } from './1763700000003-builds';
 import { Notifications1763700000004 } from './1763700000004-notifications';
 import { Scanning1763700000005 } from './1763700000005-scanning';
 import { Outbox1763700000006 } from './1763700000006-outbox';
+import { OutboxWaiting1763700000007 } from './1763700000007-outbox-waiting';
 
 /** In the order they run. */
 export const MIGRATIONS = [
@@ -15,4 +16,5 @@ export const MIGRATIONS = [
   Notifications1763700000004,
   Scanning1763700000005,
   Outbox1763700000006,
+  OutboxWaiting1763700000007,
 ];

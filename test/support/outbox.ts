@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { DataSource } from 'typeorm';
 
 import { SYSTEM, enqueue, runAct } from '../../commands/act';
-import type { OutboxRow } from '../../db/entities/outbox';
+import { OutboxRow } from '../../db/entities/outbox';
 import type { DeliverRow, OutboxRelayOptions } from '../../workers/outbox-relay';
 import { OutboxRelay } from '../../workers/outbox-relay';
 import { silentLogger } from '../../telemetry/logger';
@@ -15,6 +15,23 @@ export async function commitEvent(dataSource: DataSource, orderingKey: string): 
     enqueue(act, { ...deliveryEvent(eventId), orderingKey, eventId }),
   );
   return eventId;
+}
+
+/** Waiting rows as a long outage leaves them; their event ids in the order of the commits. */
+export async function commitMany(
+  dataSource: DataSource,
+  count: number,
+  keyOf: (n: number) => string,
+): Promise<string[]> {
+  const rows = Array.from({ length: count }, (_, n) => ({
+    ...deliveryEvent('x'),
+    eventId: randomUUID(),
+    orderingKey: keyOf(n),
+    createdAtMs: 1,
+    availableAtMs: 1,
+  }));
+  await dataSource.manager.insert(OutboxRow, rows);
+  return rows.map((row) => row.eventId);
 }
 
 export function deliveryEvent(deliveryId: string) {

@@ -6,12 +6,13 @@ import type { DataSource } from 'typeorm';
 import { SYSTEM, enqueue, runAct } from '../../commands/act';
 import { Account } from '../../db/entities/accounts';
 import { OutboxRow } from '../../db/entities/outbox';
-import { claimDueRows, outboxState } from '../../db/stores/outbox';
+import { outboxState } from '../../db/stores/outbox';
+import { claimRuns } from '../../db/stores/outbox-claims';
 import { freshDatabase } from '../support/database';
 import { eventually } from '../support/eventually';
 import { buildUser } from '../support/factories';
 import { Gate } from '../support/gate';
-import { DeliveryRecorder, commitEvent, deliveryEvent, withRelay } from '../support/outbox';
+import { DeliveryRecorder, commitEvent, commitMany, deliveryEvent, withRelay } from '../support/outbox';
 
 // gRPC status codes.
 const INVALID_ARGUMENT = 3;
@@ -95,22 +96,22 @@ describe('OutboxRelay', function () {
           }),
       },
     }) as DataSource;
-    const claim = { nowMs: Date.now(), limit: 50, claimMs: 60_000 };
-    const claiming = claimDueRows(held, claim);
+    const claim = { nowMs: Date.now(), afterKey: '', maxRuns: 50, maxRows: 50, claimMs: 60_000 };
+    const claiming = claimRuns(held, claim);
     try {
       await claimed.opened;
       const second = await commitEvent(dataSource, 'b');
       await commitEvent(dataSource, 'a');
-      const others = await claimDueRows(dataSource, { ...claim, nowMs: Date.now() });
+      const others = await claimRuns(dataSource, { ...claim, nowMs: Date.now() });
       assert.deepEqual(
-        others.map((row) => row.eventId),
+        others.runs.flat().map((row) => row.eventId),
         [second],
       );
     } finally {
       gate.open();
     }
     assert.deepEqual(
-      (await claiming).map((row) => row.eventId),
+      (await claiming).runs.flat().map((row) => row.eventId),
       [first],
     );
   });
@@ -229,7 +230,7 @@ describe('OutboxRelay', function () {
     const recorder = new DeliveryRecorder();
     const event = await commitEvent(dataSource, 'a');
     let nowMs = Date.now();
-    await claimDueRows(dataSource, { nowMs, limit: 10, claimMs: 20_000 });
+    await claimRuns(dataSource, { nowMs, afterKey: '', maxRuns: 10, maxRows: 10, claimMs: 20_000 });
     await withRelay(
       dataSource,
       recorder.deliver,
@@ -286,16 +287,7 @@ describe('OutboxRelay', function () {
 
   it('drains 1,000 rows of many keys and of one key at 100 rows a second and more', async () => {
     for (const keys of [200, 1]) {
-      await dataSource.manager.insert(
-        OutboxRow,
-        Array.from({ length: 1000 }, (_, n) => ({
-          ...deliveryEvent('x'),
-          eventId: crypto.randomUUID(),
-          orderingKey: `k${n % keys}`,
-          createdAtMs: 1,
-          availableAtMs: 1,
-        })),
-      );
+      await commitMany(dataSource, 1000, (n) => `k${n % keys}`);
       const recorder = new DeliveryRecorder();
       const started = Date.now();
       await withRelay(dataSource, recorder.deliver, () => eventually(assertDrained, 30_000, 20));
