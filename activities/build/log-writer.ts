@@ -1,16 +1,16 @@
+import type { ActDeps } from '../../commands/act';
 import type { BuildAttempt, BuildProgress } from '../../commands/builds/build-attempts';
 import { appendBuildLog } from '../../commands/builds/build-attempts';
 import type { LogLine } from '../../commands/builds/build-log';
 import { attemptOver } from './build-failures';
-import type { BuildStepDeps } from './step-deps';
 
 const FLUSH_MS = 250;
 const BATCH = 500;
 const MOST_LINES = 100_000;
 
 /**
- * Brings the lines of a step into the build's log in batches, some 250 ms after they were written. When the record refuses
- * them, because the build was cancelled or begun again, `onOver` stops the step.
+ * Brings the lines of a step into the build's log: at once after a silence, otherwise in batches 250 ms apart. When the record
+ * refuses them, because the build was cancelled or begun again, `onOver` stops the step.
  */
 export class BuildLogWriter {
   #pending: LogLine[] = [];
@@ -19,9 +19,11 @@ export class BuildLogWriter {
   #flushing: Promise<void> | undefined;
   #failure: unknown;
   #timer: NodeJS.Timeout | undefined;
+  /** Of the clock that nobody sets. */
+  #flushedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(
-    private readonly deps: BuildStepDeps,
+    private readonly deps: ActDeps,
     private readonly attempt: BuildAttempt,
     private readonly onOver: (reason: Error) => void = () => undefined,
   ) {}
@@ -50,12 +52,21 @@ export class BuildLogWriter {
     if (this.#failure) throw this.#failure as Error;
   }
 
+  get #hasWork(): boolean {
+    return !this.#failure && (this.#pending.length > 0 || this.#progress !== undefined);
+  }
+
+  /** A flush under way schedules the next one itself. */
   #schedule(): void {
-    this.#timer ??= setTimeout(() => {
-      this.#timer = undefined;
-      if (this.#flushing) return this.#schedule();
-      void this.#flush();
-    }, FLUSH_MS);
+    if (this.#flushing || !this.#hasWork) return;
+    const sinceFlushMs = performance.now() - this.#flushedAtMs;
+    this.#timer ??= setTimeout(
+      () => {
+        this.#timer = undefined;
+        if (!this.#flushing && this.#hasWork) void this.#flush();
+      },
+      Math.max(0, FLUSH_MS - sinceFlushMs),
+    );
   }
 
   #flush(): Promise<void> {
@@ -75,7 +86,8 @@ export class BuildLogWriter {
       this.onOver(error as Error);
     } finally {
       this.#flushing = undefined;
+      this.#flushedAtMs = performance.now();
     }
-    if (this.#pending.length > 0 && !this.#failure) this.#schedule();
+    this.#schedule();
   }
 }

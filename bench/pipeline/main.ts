@@ -35,8 +35,16 @@ async function main(): Promise<number> {
   try {
     return await run(options);
   } finally {
-    await runEndTasks();
+    await endOnce();
   }
+}
+
+let ended: Promise<void> | undefined;
+
+/** A signal and the failure that it causes both want the end. */
+function endOnce(): Promise<void> {
+  ended ??= runEndTasks();
+  return ended;
 }
 
 async function run(options: BenchOptions): Promise<number> {
@@ -89,7 +97,7 @@ function endOnSignals(): void {
     ['SIGINT', 130],
     ['SIGTERM', 143],
   ] as const) {
-    process.once(signal, () => void runEndTasks().finally(() => process.exit(code)));
+    process.once(signal, () => void endOnce().finally(() => process.exit(code)));
   }
 }
 
