@@ -16,4 +16,6 @@ export interface ApiDeps extends ActDeps {
   policy: AccessPolicy;
   /** Where clients reach us: links and error types are made from it, never from the request's Host. */
   address: PublicAddress;
+  /** Aborts when the process begins to shut down. */
+  stopping?: AbortSignal;
 }

@@ -135,6 +135,13 @@ export const configSchema = z.object({
   /** Seconds for handing one mail to the mail server: servers that check mails take their time, and hanging up early sends twice. */
   MAIL_SEND_TIMEOUT: z.coerce.number().int().min(1).max(140).default(120),
 
+  /** How long `serve` takes requests after it said that it is not ready any more, so that load balancers notice. */
+  SHUTDOWN_NOTICE: duration.default('5s'),
+  /** How long requests under way may take after that; an upload that is cut can be resumed. */
+  SHUTDOWN_GRACE: duration.default('20s'),
+  /** How long a build worker goes on with its builds; what has not ended then begins again on another one. */
+  BUILD_SHUTDOWN_GRACE: duration.default('10m'),
+
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
   /** Loopback port on which this process answers `GET /health`; the launcher gives each process its own. */
   SLIPWAY_HEALTH_PORT: port.optional(),

@@ -42,7 +42,8 @@ export function createRegistryHandler(deps: RegistryDeps): RegistryHandler {
       if (isWaiting) res.writeContinue();
       isWaiting = false;
     };
-    void answer(registry, { req, res, url, acceptBody });
+    const work = answer(registry, { req, res, url, acceptBody });
+    deps.onWork?.(work);
     return true;
   };
 }

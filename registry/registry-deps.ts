@@ -32,4 +32,6 @@ export interface RegistryDeps {
   now: () => number;
   /** Names this process among those that share the database; it owns upload sessions under this name. */
   processId: string;
+  /** Told of the work of every request, which may outlast its connection; it never rejects. */
+  onWork?: (work: Promise<void>) => void;
 }

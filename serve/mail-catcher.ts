@@ -13,6 +13,8 @@ import type { CaughtMail } from './mail-pages';
 import { renderInbox, renderMail } from './mail-pages';
 
 const LARGEST_MAIL_BYTES = 10 * 1024 * 1024;
+/** Senders keep connections open for their next mail. */
+const CLOSE_LIMIT_MS = 2000;
 
 export interface MailCatcher {
   close(): Promise<void>;
@@ -55,6 +57,7 @@ function createSmtpServer(folder: string, logger: Logger): SMTPServer {
     authOptional: true,
     disabledCommands: ['AUTH', 'STARTTLS'],
     size: LARGEST_MAIL_BYTES,
+    closeTimeout: CLOSE_LIMIT_MS,
     onData(stream, session, done) {
       const chunks: Buffer[] = [];
       stream.on('data', (chunk: Buffer) => chunks.push(chunk));

@@ -9,23 +9,22 @@ import { accessPolicy } from '../auth/access';
 import { createPasswords } from '../auth/passwords';
 import { loadConfig } from '../config/load';
 import { createDataSource } from '../db/data-source';
+import { parseDurationMs } from '../model/durations';
 import { createRegistryHandler } from '../registry/handler';
 import { createStorage } from '../storage/create-storage';
 import { startHealthServer } from '../telemetry/health';
 import { createLogger } from '../telemetry/logger';
 import { createMetrics } from '../telemetry/metrics';
 import { runProcess, startMain } from '../telemetry/run-process';
-import { drain } from './drain';
+import { Drain } from './drain';
 import { createHttpServer, listen } from './http-server';
 import { startMailCatcher } from './mail-catcher';
-
-const DRAIN_LIMIT_MS = 10_000;
 
 /** The process `serve`: the API and the registry on one port; any number of them share database and storage. */
 async function main(): Promise<void> {
   const config = loadConfig();
   const logger = createLogger('serve', config);
-  await runProcess(logger, async (stopping) => {
+  await runProcess(logger, async ({ stopping, hurrying }) => {
     const dataSource = await createDataSource(config).initialize();
     const storage = await createStorage(config);
     const passwords = createPasswords(config);
@@ -34,19 +33,23 @@ async function main(): Promise<void> {
       now: Date.now,
       policy: accessPolicy(config),
       address: { scheme: config.PREFERRED_URL_SCHEME, host: config.SERVER_HOSTNAME },
+      stopping,
     };
 
     // One process must never take another's upload for its own, nor one that it held in an earlier life.
     const processId = `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`.slice(-64);
-    const registry = createRegistryHandler({ ...deps, processId });
+    const onWork = (work: Promise<void>) => drain.follow(work);
+    const registry = createRegistryHandler({ ...deps, processId, onWork });
     const app = createApiApp(deps, createApiRoutes(deps));
     const server = createHttpServer(registry, app);
+    const drain = new Drain(server);
 
     const mailCatcher = config.MAIL_CATCHER && (await startMailCatcher(config.MAIL_CATCHER, logger));
     await listen(server, config.LISTEN_ADDRESS, config.LISTEN_PORT);
     await startHealthServer(
       config.SLIPWAY_HEALTH_PORT,
       async () => {
+        if (stopping.aborted) throw new Error('shutting down');
         await dataSource.query('SELECT 1');
       },
       createMetrics('serve'),
@@ -54,7 +57,11 @@ async function main(): Promise<void> {
     logger.info({ address: config.LISTEN_ADDRESS, port: config.LISTEN_PORT }, 'serving');
 
     if (!stopping.aborted) await once(stopping, 'abort');
-    const isClean = await drain(server, DRAIN_LIMIT_MS);
+    const isClean = await drain.run({
+      noticeMs: parseDurationMs(config.SHUTDOWN_NOTICE) ?? 0,
+      limitMs: parseDurationMs(config.SHUTDOWN_GRACE) ?? 0,
+      hurrying,
+    });
     logger.info({ isClean }, 'the last request has ended');
     await mailCatcher?.close();
     await dataSource.destroy();

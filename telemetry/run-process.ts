@@ -1,29 +1,39 @@
 import type { Logger } from './logger';
 
+/** What the signals of a supervisor ask of a process. */
+export interface ShutdownSignals {
+  /** Aborts at the first SIGTERM or SIGINT: take nothing new, finish or hand over what is under way. */
+  stopping: AbortSignal;
+  /** Aborts at the second: hand over now. A third ends the process at once. */
+  hurrying: AbortSignal;
+}
+
 /**
- * Runs a process until its work ends: SIGTERM and SIGINT ask it to, a second one ends it at once. Whatever it throws is
- * logged and becomes a non-zero exit code, so that its supervisor starts it again.
+ * Runs a process until its work ends, which SIGTERM and SIGINT ask for. Whatever it throws is logged and becomes a non-zero
+ * exit code, so that its supervisor starts it again.
  */
 export async function runProcess(
   logger: Logger,
-  work: (stopping: AbortSignal) => Promise<void>,
+  work: (signals: ShutdownSignals) => Promise<void>,
 ): Promise<void> {
   const stopping = new AbortController();
+  const hurrying = new AbortController();
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, () => {
-      if (stopping.signal.aborted) process.exit(130);
-      logger.info({ signal }, 'stopping');
-      stopping.abort();
+      if (hurrying.signal.aborted) process.exit(130);
+      logger.info({ signal }, stopping.signal.aborted ? 'stopping in a hurry' : 'stopping');
+      (stopping.signal.aborted ? hurrying : stopping).abort();
     });
   }
   try {
-    await work(stopping.signal);
+    await work({ stopping: stopping.signal, hurrying: hurrying.signal });
     process.exitCode = 0;
   } catch (err) {
     logger.error({ err }, 'the process ends because of an error');
     process.exitCode = 1;
   }
-  // Pools and sockets that are still open must not keep a process alive whose work is over.
+  // Pools and sockets that are still open must not keep a process alive whose work is over. Log lines are written
+  // synchronously, so none is lost.
   process.exit();
 }
 

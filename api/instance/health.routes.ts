@@ -27,10 +27,11 @@ export function createHealthRoutes(deps: ApiDeps): ApiRoute[] {
 
 async function reportHealth(deps: ApiDeps): Promise<ApiResponse> {
   const database = await answers(deps.dataSource.query('SELECT 1'));
+  const isStopping = deps.stopping?.aborted ?? false;
   // Everybody who signs in is looked up in the database: there is no other directory.
   const services = { auth: database, database };
-  const status = database ? 200 : 503;
-  return { status, body: { data: { services }, status_code: status } };
+  const status = database && !isStopping ? 200 : 503;
+  return { status, body: { data: { services, is_stopping: isStopping }, status_code: status } };
 }
 
 async function answers(work: Promise<unknown>): Promise<boolean> {

@@ -5,12 +5,14 @@ import { Agent, request as httpRequest } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { connect } from 'node:net';
 
-import { drain } from '../../serve/drain';
+import { Drain } from '../../serve/drain';
 import { createHttpServer, listen } from '../../serve/http-server';
 import { eventually } from '../support/eventually';
+import { Gate } from '../support/gate';
 
 describe('the HTTP server', () => {
   let server: Server;
+  let drain: Drain;
   let waiting: ServerResponse[];
   let seen: { path: string; by: string; awaitsContinue: boolean }[];
 
@@ -30,6 +32,7 @@ describe('the HTTP server', () => {
         else response.end('app');
       },
     );
+    drain = new Drain(server);
     await listen(server, '127.0.0.1', 0);
   });
   afterEach(() => {
@@ -88,7 +91,7 @@ describe('the HTTP server', () => {
     const slow = get('/slow');
     await eventually(() => assert.equal(waiting.length, 1));
     const port = portOf();
-    const drained = drain(server, 30_000);
+    const drained = drain.run({ noticeMs: 0, limitMs: 30_000 });
     await eventually(() => refusesConnections(port));
     waiting[0]?.end('at last');
     const answer = await slow;
@@ -101,17 +104,52 @@ describe('the HTTP server', () => {
     const agent = new Agent({ keepAlive: true, maxSockets: 1 });
     const slow = get('/slow', agent);
     await eventually(() => assert.equal(waiting.length, 1));
-    const drained = drain(server, 30_000);
+    const drained = drain.run({ noticeMs: 0, limitMs: 30_000 });
     waiting[0]?.end('at last');
     await slow;
     assert.equal(await drained, true);
     agent.destroy();
   });
 
+  it('goes on taking requests while load balancers notice, and asks for every connection to be closed', async () => {
+    const agent = new Agent({ keepAlive: true });
+    assert.equal((await get('/fast', agent)).headers.connection, 'keep-alive');
+    const slow = get('/slow', agent);
+    await eventually(() => assert.equal(waiting.length, 1));
+    const port = portOf();
+    const hurrying = new AbortController();
+    const drained = drain.run({ noticeMs: 60_000, limitMs: 30_000, hurrying: hurrying.signal });
+    assert.equal(drain.hasBegun, true);
+    assert.equal((await get('/fast', agent)).headers.connection, 'close');
+    assert.equal((await get('/v2/', agent)).headers.connection, 'close');
+    waiting[0]?.end('begun before');
+    assert.equal((await slow).headers.connection, 'close');
+    hurrying.abort();
+    await drained;
+    await refusesConnections(port);
+    agent.destroy();
+  });
+
+  it('waits for the work of a request that was cut', async () => {
+    const work = new Gate();
+    drain.follow(work.opened);
+    const slow = get('/slow').catch((error: NodeJS.ErrnoException) => error.code);
+    await eventually(() => assert.equal(waiting.length, 1));
+    let isOver = false;
+    const drained = drain.run({ noticeMs: 0, limitMs: 10 }).then((isClean) => {
+      isOver = true;
+      return isClean;
+    });
+    assert.equal(await slow, 'ECONNRESET');
+    assert.equal(isOver, false);
+    work.open();
+    assert.equal(await drained, false);
+  });
+
   it('cuts what does not end by the limit', async () => {
     const slow = get('/slow').catch((error: NodeJS.ErrnoException) => error.code);
     await eventually(() => assert.equal(waiting.length, 1));
-    assert.equal(await drain(server, 50), false);
+    assert.equal(await drain.run({ noticeMs: 0, limitMs: 50 }), false);
     assert.equal(await slow, 'ECONNRESET');
   });
 

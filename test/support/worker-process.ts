@@ -42,6 +42,7 @@ export async function startPart(options: PartOptions): Promise<PartProcess> {
       BUILD_WORK_DIR: join(storage, 'builds'),
       SLIPWAY_HEALTH_PORT: String(port),
       OUTBOUND_ALLOWED_NETWORKS: '127.0.0.0/8',
+      SHUTDOWN_NOTICE: '0s',
       ...options.env,
     },
   );

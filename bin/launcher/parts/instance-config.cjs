@@ -48,6 +48,10 @@ function newConfig(layout, ports, hostname) {
     BUILD_WORK_DIR: layout.builds,
     BUILD_HOST_ID: hostname.replace(/[^\w.-]/g, '-') || 'localhost',
     ADVISORIES_PATH: layout.advisories,
+    // Nobody waits at a terminal for a build that takes minutes, and there is no load balancer to tell.
+    SHUTDOWN_NOTICE: '0s',
+    SHUTDOWN_GRACE: '10s',
+    BUILD_SHUTDOWN_GRACE: '2s',
   };
 }
 

@@ -15,12 +15,21 @@ function ownProcesses({ node, listen, builds }) {
       level: 2,
       command: [node, 'dist/serve/main.js'],
       ready,
+      stopTimeoutMs: 30_000,
       address: `http://${listen.host}:${listen.port}`,
     },
     { name: 'relay', level: 3, command: [node, 'dist/workers/relay-main.js'], ready },
-    { name: 'worker', level: 3, command: worker('orchestration,scan,deliver,maintenance'), ready },
+    {
+      name: 'worker',
+      level: 3,
+      command: worker('orchestration,scan,deliver,maintenance'),
+      ready,
+      stopTimeoutMs: 60_000,
+    },
   ];
-  if (builds) parts.push({ name: 'build-worker', level: 3, command: worker('build'), ready });
+  if (builds) {
+    parts.push({ name: 'build-worker', level: 3, command: worker('build'), ready, stopTimeoutMs: 60_000 });
+  }
   return parts;
 }
 
