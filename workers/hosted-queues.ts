@@ -9,6 +9,7 @@ import type { DataSource } from 'typeorm';
 import { createBuildRecordActivities } from '../activities/build/build-records';
 import { createBuildStepActivities } from '../activities/build/build-steps';
 import { createEngine } from '../activities/build/engine';
+import type { HandOver } from '../activities/build/hand-over';
 import { createHoldActivities } from '../activities/build/hold-builder';
 import type { BuildStepDeps } from '../activities/build/step-deps';
 import { createDeliverActivities } from '../activities/deliver/activities';
@@ -20,11 +21,13 @@ import { AdvisoryRefresher } from '../activities/scan/advisory-refresher';
 import type { BuildDeps } from '../commands/builds/build-deps';
 import type { Config } from '../config/schema';
 import { createAddressPolicy } from '../outbound/address-policy';
+import { parseDurationMs } from '../model/durations';
 import { createOutboundHttp } from '../outbound/http';
 import { indexerState } from '../scanner/indexer-state';
 import type { Storage } from '../storage/driver';
 import type { Logger } from '../telemetry/logger';
 import { QUEUES, hostQueue } from '../workflows/shared/queues';
+import { retryElsewhere } from './retry-elsewhere';
 
 export type HostedQueue = keyof typeof QUEUES;
 
@@ -37,9 +40,13 @@ export interface WorkerContext {
   storage: Storage;
   /** Names this machine's own queue of build steps. */
   hostId: string;
+  /** How this process lets go of its builds. */
+  handOver: HandOver;
 }
 
 type Hosted = Omit<WorkerOptions, 'connection' | 'namespace'>;
+
+const MINUTE_MS = 60_000;
 
 /** Which queue hosts what; options of temporal spec 15. */
 const HOSTS: Record<HostedQueue, (context: WorkerContext) => Hosted[]> = {
@@ -54,23 +61,28 @@ const HOSTS: Record<HostedQueue, (context: WorkerContext) => Hosted[]> = {
   ],
 
   build: (context) => {
-    const { client, config, hostId } = context;
+    const { client, config, hostId, handOver } = context;
     const taskQueue = hostQueue(hostId);
     return [
       {
         taskQueue: QUEUES.build,
-        activities: createHoldActivities({ client, taskQueue }),
+        activities: createHoldActivities({ client, taskQueue, handOver }),
         // A hold lasts as long as its build: this is the number of builds at once.
         maxConcurrentActivityTaskExecutions: config.BUILD_CONCURRENCY,
         maxHeartbeatThrottleInterval: '1s',
+        // The hand-over ends them before these do.
+        shutdownGraceTime: buildGraceMs(config) + MINUTE_MS,
+        shutdownForceTime: buildGraceMs(config) + 2 * MINUTE_MS,
       },
       {
         taskQueue,
-        activities: createBuildStepActivities(buildStepDeps(context)),
+        activities: createBuildStepActivities(buildStepDeps(context), handOver),
         // One step per hold, and the clean-up of builds that were just lost.
         maxConcurrentActivityTaskExecutions: config.BUILD_CONCURRENCY * 2,
         // A cancel has to reach the engine within 5 s.
         maxHeartbeatThrottleInterval: '1s',
+        // Builds have been handed over by then; it is for their clean-up.
+        shutdownGraceTime: '10s',
       },
     ];
   },
@@ -81,6 +93,8 @@ const HOSTS: Record<HostedQueue, (context: WorkerContext) => Hosted[]> = {
       activities: scanActivities(context),
       maxConcurrentActivityTaskExecutions: 4,
       maxHeartbeatThrottleInterval: '5s',
+      // Most layers are read in this time; the others are read by another worker.
+      shutdownGraceTime: '15s',
     },
   ],
 
@@ -112,6 +126,11 @@ export function isHostedQueue(name: string): name is HostedQueue {
   return name in HOSTS;
 }
 
+/** How long a worker goes on with its builds when it is told to stop. */
+export function buildGraceMs(config: Config): number {
+  return parseDurationMs(config.BUILD_SHUTDOWN_GRACE) ?? 0;
+}
+
 /** The workers of these queues, ready to run; they share the connection. */
 export async function createWorkers(context: WorkerContext, queues: HostedQueue[]): Promise<Worker[]> {
   const { connection, config } = context;
@@ -123,6 +142,7 @@ export async function createWorkers(context: WorkerContext, queues: HostedQueue[
           connection,
           namespace: config.TEMPORAL_NAMESPACE,
           shutdownForceTime: '1m',
+          interceptors: { activity: [retryElsewhere] },
           ...options,
         }),
       );

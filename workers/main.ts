@@ -2,19 +2,22 @@ import { hostname } from 'node:os';
 import { parseArgs } from 'node:util';
 
 import { Client } from '@temporalio/client';
-import type { NativeConnection, Worker } from '@temporalio/worker';
+import type { Worker } from '@temporalio/worker';
 
+import { cleanUp } from '../activities/build/clean-up';
+import { HandOver } from '../activities/build/hand-over';
 import { loadConfig } from '../config/load';
-import type { Config } from '../config/schema';
 import { createDataSource, PATIENT_LIMITS } from '../db/data-source';
 import { createStorage } from '../storage/create-storage';
 import { startHealthServer } from '../telemetry/health';
-import type { Logger } from '../telemetry/logger';
 import { createLogger } from '../telemetry/logger';
 import { createMetrics } from '../telemetry/metrics';
+import type { ShutdownSignals } from '../telemetry/run-process';
 import { runProcess, startMain } from '../telemetry/run-process';
-import type { HostedQueue } from './hosted-queues';
-import { createWorkers, isHostedQueue } from './hosted-queues';
+import { QUEUES } from '../workflows/shared/queues';
+import type { HostedQueue, WorkerContext } from './hosted-queues';
+import { buildGraceMs, buildStepDeps, createWorkers, isHostedQueue } from './hosted-queues';
+import { runWorkers } from './run-workers';
 import { connectWorker, installRuntime } from './runtime';
 import { reconcileSchedules } from './schedules';
 import { sweepBuildHost } from './sweep-build-host';
@@ -25,7 +28,7 @@ async function main(): Promise<void> {
   const config = loadConfig();
   const logger = createLogger(`worker ${queues.join(',')}`, config);
   installRuntime(logger);
-  await runProcess(logger, async (stopping) => {
+  await runProcess(logger, async (signals) => {
     const dataSource = await createDataSource(config, PATIENT_LIMITS).initialize();
     const storage = await createStorage(config);
     let client: Client | undefined;
@@ -33,72 +36,77 @@ async function main(): Promise<void> {
     await startHealthServer(
       config.SLIPWAY_HEALTH_PORT,
       async () => {
+        if (signals.stopping.aborted) throw new Error('shutting down');
         await dataSource.query('SELECT 1');
         await checkWorkers(client, workers);
       },
       createMetrics('worker'),
     );
 
-    const connection = await connectWorker(config, logger, stopping);
+    const connection = await connectWorker(config, logger, signals.stopping);
     if (connection) {
       client = new Client({ connection, namespace: config.TEMPORAL_NAMESPACE });
       const hostId = config.BUILD_HOST_ID ?? hostname();
-      workers = await createWorkers(
-        { config, logger, dataSource, storage, connection, client, hostId },
-        queues,
-      );
-      if (queues.includes('build')) void sweepBuildHost({ config, dataSource, logger }, stopping);
-      await serve({ config, logger, connection, client, workers, queues, stopping });
+      const handOver = new HandOver();
+      const context = { config, logger, dataSource, storage, connection, client, hostId, handOver };
+      workers = await createWorkers(context, queues);
+      if (queues.includes('build')) void sweepBuildHost({ config, dataSource, logger }, signals.stopping);
+      await serve({ context, workers, queues, signals });
+      await removeWhatIsLeft(context);
     }
     await dataSource.destroy();
   });
 }
 
 interface Serving {
-  config: Config;
-  logger: Logger;
-  connection: NativeConnection;
-  client: Client;
+  context: WorkerContext;
   workers: Worker[];
   queues: HostedQueue[];
-  stopping: AbortSignal;
+  signals: ShutdownSignals;
 }
 
-/** Runs all workers until told to stop, or until one of them fails, which ends the others and throws. */
-async function serve({
-  config,
-  logger,
-  connection,
-  client,
-  workers,
-  queues,
-  stopping,
-}: Serving): Promise<void> {
-  const shutdown = () => {
-    for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
-  };
-  stopping.addEventListener('abort', shutdown);
-  const running = workers.map(async (worker) => {
-    try {
-      await worker.run();
-    } finally {
-      shutdown();
-    }
-  });
-  if (stopping.aborted) shutdown();
-  const prepared = prepare(client, config, queues, logger).catch((error: unknown) => {
-    shutdown();
-    throw error;
-  });
-  const ends = await Promise.allSettled([...running, prepared]);
-  await connection.close();
-  for (const end of ends) if (end.status === 'rejected') throw end.reason;
+/** Runs all workers until told to stop, or until one of them or the preparation fails, which ends the others and throws. */
+async function serve({ context, workers, queues, signals }: Serving): Promise<void> {
+  const { config, logger, connection, handOver } = context;
+  const failed = new AbortController();
+  const isHolder = ({ options }: Worker) => options.taskQueue === QUEUES.build;
+  const running = runWorkers(
+    {
+      holders: workers.filter(isHolder),
+      others: workers.filter((worker) => !isHolder(worker)),
+      ...{ handOver, logger, buildGraceMs: buildGraceMs(config) },
+    },
+    { ...signals, stopping: AbortSignal.any([signals.stopping, failed.signal]) },
+  );
+  const prepared = prepare(context, queues).catch((error: unknown) => failed.abort(error));
+  try {
+    await running;
+  } finally {
+    await prepared;
+    await connection.close();
+  }
+  if (failed.signal.aborted) throw failed.signal.reason;
   logger.info({ queues }, 'worker stopped');
 }
 
-async function prepare(client: Client, config: Config, queues: HostedQueue[], logger: Logger): Promise<void> {
+async function prepare({ client, config, logger }: WorkerContext, queues: HostedQueue[]): Promise<void> {
   if (queues.includes('maintenance')) await reconcileSchedules(client, config);
   logger.info({ queues, temporal: config.TEMPORAL_ADDRESS }, 'worker started');
+}
+
+/** Of builds whose workflows could not ask for it any more. */
+async function removeWhatIsLeft({ config, dataSource, logger, handOver }: WorkerContext): Promise<void> {
+  const steps = buildStepDeps({ config, dataSource });
+  for (const attempt of handOver.left) {
+    try {
+      await cleanUp(steps, attempt);
+    } catch (err) {
+      logger.warn(
+        { err, ...attempt },
+        'what a build left could not be removed; the next worker here does it',
+      );
+    }
+  }
 }
 
 async function checkWorkers(client: Client | undefined, workers: Worker[]): Promise<void> {

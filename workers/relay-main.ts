@@ -26,7 +26,7 @@ async function main(): Promise<void> {
     logger,
   });
 
-  await runProcess(logger, async (stopping) => {
+  await runProcess(logger, async ({ stopping }) => {
     const metrics = createMetrics('relay');
     const outbox = shareReads(() => outboxState(dataSource));
     addGauge(metrics, 'slipway_outbox_waiting', 'Outbox rows not delivered yet', async () => {

@@ -11,7 +11,7 @@ import {
 } from '@temporalio/workflow';
 
 import type { BuildRecordActivities } from '../activities/build/contracts';
-import { MAX_BUILD_ATTEMPTS } from '../model/build-limits';
+import { MAX_BUILD_ATTEMPTS, MAX_BUILD_HAND_OVERS } from '../model/build-limits';
 import { archiveOptions, recordOptions } from './shared/activity-options';
 import type { BuildImageInput } from './shared/contracts';
 import type { AttemptResult } from './shared/run-build-attempt';
@@ -28,8 +28,8 @@ const records = proxyActivities<BuildRecordActivities>(recordOptions);
 const { archiveLog } = proxyActivities<BuildRecordActivities>(archiveOptions);
 
 /**
- * One build from clone to push. It begins again on another worker when its host is lost, three times at most; whatever
- * happens, the record has an end and the queue its slot back.
+ * One build from clone to push. It begins again on another worker when its host is lost, three times at most, and when its
+ * host shuts down in good order, which counts apart; whatever happens, the record has an end and the queue its slot back.
  */
 export async function buildImage(input: BuildImageInput): Promise<BuildImageResult> {
   const slots = new BuilderSlots();
@@ -48,26 +48,35 @@ export async function buildImage(input: BuildImageInput): Promise<BuildImageResu
 }
 
 async function buildUntilItEnds(input: BuildImageInput, slots: BuilderSlots): Promise<BuildImageResult> {
+  const counts = { lost: 0, 'handed-over': 0 };
   for (let attempt = 1; ; attempt += 1) {
     const begun = await records.beginAttempt({ buildId: input.buildId, attempt });
     if (!begun) return { outcome: 'superseded' };
     const result = await runBuildAttempt(input, begun, slots);
-    if (result.kind !== 'lost') return conclude(input, attempt, result);
-    if (attempt >= MAX_BUILD_ATTEMPTS) {
+    if (result.kind !== 'lost' && result.kind !== 'handed-over') return conclude(input, attempt, result);
+    counts[result.kind] += 1;
+    if (counts.lost >= MAX_BUILD_ATTEMPTS || counts['handed-over'] > MAX_BUILD_HAND_OVERS) {
       const message = `${result.reason}; given up after ${attempt} attempts`;
       const failed = { kind: 'failed', phase: 'internalerror', code: 'internalerror', message } as const;
       return conclude(input, attempt, failed);
     }
-    await records.recordLostAttempt({ buildId: input.buildId, attempt }, result.reason);
+    const consequence =
+      result.kind === 'lost' ? 'the build begins again' : 'the build begins again on another one';
+    await records.recordLostAttempt({ buildId: input.buildId, attempt }, `${result.reason}; ${consequence}`);
     showPhase('waiting');
-    await sleep(attempt * (input.timings?.buildRetryMs ?? 5000), { summary: 'before the next attempt' });
+    // Another worker is free to take it now; after a fault, whatever failed gets time to recover.
+    if (result.kind === 'lost') {
+      await sleep(counts.lost * (input.timings?.buildRetryMs ?? 5000), {
+        summary: 'before the next attempt',
+      });
+    }
   }
 }
 
 async function conclude(
   { buildId }: BuildImageInput,
   attempt: number,
-  result: Exclude<AttemptResult, { kind: 'lost' }>,
+  result: Exclude<AttemptResult, { kind: 'lost' | 'handed-over' }>,
 ): Promise<BuildImageResult> {
   switch (result.kind) {
     case 'over':

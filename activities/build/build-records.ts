@@ -22,7 +22,7 @@ export function createBuildRecordActivities(deps: BuildRecordDeps): BuildRecordA
   return {
     beginAttempt: async (attempt) => (await beginAttempt(deps, attempt)) ?? null,
     markBuild: (attempt, phase) => markBuildPhase(deps, attempt, phase),
-    recordLostAttempt: (attempt, reason) => recordLostAttempt(deps, attempt, reason),
+    recordLostAttempt: (attempt, message) => recordLostAttempt(deps, attempt, message),
     completeBuild: (attempt, image) => completeBuild(deps, attempt, image),
     failBuild: (attempt, failure) => failBuild(deps, attempt, failure),
     recordCancelledBuild: (buildId) => recordCancelledBuild(deps, buildId),

@@ -11,40 +11,48 @@ import { withHeartbeat } from '../with-heartbeat';
 import { BuildLogWriter } from './log-writer';
 import { prepareContext } from './prepare-context';
 import { pushImage } from './push-image';
+import type { HandOver } from './hand-over';
 import type { BuildStepDeps } from './step-deps';
 
 const HEARTBEAT_MS = 1000;
 
 /** Activities of a build host's own queue. */
-export function createBuildStepActivities(deps: BuildStepDeps): BuildStepActivities {
+export function createBuildStepActivities(deps: BuildStepDeps, handOver: HandOver): BuildStepActivities {
+  const step = <T>(attempt: BuildAttempt, work: (context: StepContext) => Promise<T>) =>
+    runStep(deps, attempt, handOver.begun, work);
   return {
-    cloneSource: (attempt) => runStep(deps, attempt, (context) => cloneSource(deps, attempt, context)),
-    prepareContext: (attempt) => runStep(deps, attempt, () => prepareContext(deps, attempt)),
+    cloneSource: (attempt) => step(attempt, (context) => cloneSource(deps, attempt, context)),
+    prepareContext: (attempt) => step(attempt, () => prepareContext(deps, attempt)),
     checkBaseImages: (attempt, baseImages) =>
-      runStep(deps, attempt, (context) => checkBaseImages(deps, attempt, baseImages, context)),
+      step(attempt, (context) => checkBaseImages(deps, attempt, baseImages, context)),
     buildImage: (attempt, prepared) =>
-      runStep(deps, attempt, (context) => buildImage(deps, attempt, prepared, context)),
+      step(attempt, (context) => buildImage(deps, attempt, prepared, context)),
     pushImage: (attempt, imageId) =>
-      runStep(deps, attempt, (context) => pushImage(deps, attempt, imageId, context)),
-    cleanUp: (attempt) => cleanUp(deps, attempt),
+      runStep(deps, attempt, handOver.finished, (context) => pushImage(deps, attempt, imageId, context)),
+    async cleanUp(attempt) {
+      await cleanUp(deps, attempt);
+      handOver.cleaned(attempt);
+    },
   };
 }
 
 /**
  * Heartbeats, so that a cancellation arrives, and keeps the log open while a step runs. The step stops when it is cancelled,
- * and when the record says that its attempt is over.
+ * when the record says that its attempt is over, and when this worker hands its builds over.
  */
 async function runStep<T>(
   deps: BuildStepDeps,
   attempt: BuildAttempt,
+  leaving: AbortSignal,
   work: (context: StepContext) => Promise<T>,
 ): Promise<T> {
   const over = new AbortController();
-  const signal = AbortSignal.any([cancellationSignal(), over.signal]);
+  const signal = AbortSignal.any([cancellationSignal(), over.signal, leaving]);
   const log = new BuildLogWriter(deps, attempt, (reason) => over.abort(reason));
   return withHeartbeat(HEARTBEAT_MS, async () => {
     let result: T;
     try {
+      signal.throwIfAborted();
       result = await work({ log, signal });
     } catch (error) {
       await closeQuietly(log);

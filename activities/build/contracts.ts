@@ -39,7 +39,7 @@ export interface BuildStepActivities {
 export interface BuildRecordActivities {
   beginAttempt(attempt: BuildAttempt): Promise<BegunAttempt | null>;
   markBuild(attempt: BuildAttempt, phase: RunningPhase): Promise<AttemptState>;
-  recordLostAttempt(attempt: BuildAttempt, reason: string): Promise<AttemptState>;
+  recordLostAttempt(attempt: BuildAttempt, message: string): Promise<AttemptState>;
   completeBuild(attempt: BuildAttempt, image: BuiltImage): Promise<AttemptState>;
   failBuild(attempt: BuildAttempt, failure: BuildFailure): Promise<AttemptState>;
   recordCancelledBuild(buildId: string): Promise<void>;

@@ -63,15 +63,15 @@ export async function beginAttempt(
   });
 }
 
-/** Writes in the log why an attempt came to nothing and that the build waits for a worker again. */
+/** Writes in the log why an attempt came to nothing and what follows from it: the build waits for a worker again. */
 export async function recordLostAttempt(
   deps: BuildDeps,
   attempt: BuildAttempt,
-  reason: string,
+  message: string,
 ): Promise<AttemptState> {
   return withAttempt(deps, attempt, async (act, build) => {
     if (build.phase === 'waiting') return;
-    await appendEntries(act, build, [{ type: 'error', message: `${reason}; the build begins again` }]);
+    await appendEntries(act, build, [{ type: 'error', message }]);
     await act.manager.update(Build, build.id, { phase: 'waiting' });
   });
 }

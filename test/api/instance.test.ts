@@ -17,7 +17,8 @@ describe('routes about the installation', () => {
     for (const path of ['//health', '//health/instance', '//health/endtoend', '//status']) {
       const answer = await api.call('GET', path);
       assert.equal(answer.status, 200);
-      assert.deepEqual(answer.body, { data: { services: { auth: true, database: true } }, status_code: 200 });
+      const data = { services: { auth: true, database: true }, is_stopping: false };
+      assert.deepEqual(answer.body, { data, status_code: 200 });
     }
   });
 
@@ -31,6 +32,14 @@ describe('routes about the installation', () => {
     const answer = await broken.call('GET', '//health/instance');
     assert.deepEqual([answer.status, answer.body.data.services.database], [503, false]);
     await broken.close();
+  });
+
+  it('say that the process is about to stop, while it still serves', async () => {
+    const stopping = await startApi({ deps: { stopping: AbortSignal.abort() } });
+    const answer = await stopping.call('GET', '//health');
+    assert.deepEqual([answer.status, answer.body.data.is_stopping], [503, true]);
+    assert.equal((await stopping.call('GET', '//config')).status, 200);
+    await stopping.close();
   });
 
   it('show the public part of the configuration and no secret', async () => {

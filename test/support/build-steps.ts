@@ -7,6 +7,7 @@ import { MockActivityEnvironment } from '@temporalio/testing';
 import Docker from 'dockerode';
 
 import { createBuildStepActivities } from '../../activities/build/build-steps';
+import { HandOver } from '../../activities/build/hand-over';
 import type { BuildStepActivities } from '../../activities/build/contracts';
 import type { BuildStepDeps } from '../../activities/build/step-deps';
 import type { BuildAttempt } from '../../commands/builds/build-attempts';
@@ -27,6 +28,7 @@ export interface StepBench extends BuildBench {
   key: SshKey;
   /** A build whose first attempt has begun. */
   begin(columns?: Partial<Build>): Promise<{ build: Build; attempt: BuildAttempt }>;
+  handOver: HandOver;
   /** Runs an activity; `environment` can cancel it. */
   run<T>(work: () => Promise<T>, environment?: MockActivityEnvironment): Promise<T>;
   messagesOf(build: Build): Promise<string[]>;
@@ -48,18 +50,21 @@ export async function stepBench(deps: StepBenchOptions = {}): Promise<StepBench>
   const workDir = mkdtempSync(join(tmpdir(), 'slipway-builds-'));
   const key = await generateSshKey();
   await bench.dataSource.manager.update(BuildTrigger, bench.trigger.id, key);
-  const steps = createBuildStepActivities({
+  const handOver = new HandOver();
+  const stepDeps = {
     dataSource: bench.dataSource,
     now: () => Date.now(),
     policy: createAddressPolicy({ allowedNetworks: ['127.0.0.0/8'] }),
     docker: new Docker(),
     ...deps,
     config: { ...CONFIG, ...deps.config, BUILD_WORK_DIR: workDir },
-  });
+  };
+  const steps = createBuildStepActivities(stepDeps, handOver);
   return {
     ...bench,
     workDir,
     steps,
+    handOver,
     key,
     async begin(columns) {
       const build = await bench.addBuild(columns);

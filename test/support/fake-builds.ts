@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { Client } from '@temporalio/client';
 
 import type { BuildRecordActivities, BuildStepActivities } from '../../activities/build/contracts';
+import { HandOver } from '../../activities/build/hand-over';
 import { createHoldActivities } from '../../activities/build/hold-builder';
 import type { BuildImageInput } from '../../workflows/shared/contracts';
 import { QUEUES, hostQueue } from '../../workflows/shared/queues';
@@ -13,12 +14,15 @@ export class FakeBuilds {
   /** Replace single activities per test. */
   steps: Partial<BuildStepActivities> = {};
   records: Partial<BuildRecordActivities> = {};
+  readonly handOver = new HandOver();
   readonly host = hostQueue(`fake-${randomUUID().slice(0, 8)}`);
 
   /** All queues of the build workflows, for `runWithWorker`. */
   queues(client: Client): Record<string, object> {
     return {
-      [QUEUES.build]: createHoldActivities({ client, taskQueue: this.host, heartbeatMs: 100 }),
+      [QUEUES.build]: createHoldActivities({
+        ...{ client, taskQueue: this.host, handOver: this.handOver, heartbeatMs: 100 },
+      }),
       [this.host]: this.#stepActivities(),
       [QUEUES.maintenance]: this.#recordActivities(),
     };
@@ -61,8 +65,8 @@ export class FakeBuilds {
     return {
       beginAttempt: ({ attempt }) => Promise.resolve({ attempt, tags: ['main', 'latest'] }),
       markBuild: (_, phase) => Promise.resolve(note(phase)).then(() => 'current' as const),
-      recordLostAttempt: ({ attempt }, reason) => {
-        note(`lost ${attempt}: ${reason}`);
+      recordLostAttempt: ({ attempt }, message) => {
+        note(`lost ${attempt}: ${message}`);
         return Promise.resolve('current');
       },
       completeBuild: (_, { manifestDigest }) => {

@@ -54,6 +54,8 @@ export interface Product {
   temporal: OwnTemporal;
   mailUrl: string;
   start(part: PartName): Promise<void>;
+  /** One more process of a kind; `changes` go over the configuration. The caller ends it. */
+  another(part: PartName, changes?: Partial<Config>): Promise<RunningProcess>;
   kill(part: PartName, signal: NodeJS.Signals): Promise<void>;
   pid(part: PartName): number;
   log(part: PartName): string;
@@ -81,7 +83,7 @@ async function startProduct(): Promise<Product> {
   await dataSource.initialize();
   await migrate(dataSource);
 
-  const running = new Map<PartName, { process: RunningProcess; healthPort: number }>();
+  const running = new Map<PartName, RunningProcess>();
   const cli = (...args: string[]) =>
     execFileSync(process.execPath, [join(DIST, 'cli', 'main.js'), ...args], {
       env: { ...process.env, SLIPWAY_CONFIG: configPath },
@@ -98,24 +100,24 @@ async function startProduct(): Promise<Product> {
     mailUrl: `http://127.0.0.1:${config.MAIL_CATCHER?.HTTP_PORT}`,
     async start(part) {
       const healthPort = await freePort();
-      const [script, ...args] = PARTS[part];
-      const env = { ...process.env, SLIPWAY_CONFIG: configPath, SLIPWAY_HEALTH_PORT: String(healthPort) };
-      const process_ = startProcess(process.execPath, [join(DIST, script), ...args], env);
-      running.set(part, { process: process_, healthPort });
-      await eventually(async () => {
-        if (process_.child.exitCode !== null) {
-          throw new Error(`${part} ended: ${process_.output().slice(-3000)}`);
-        }
-        const { status } = await fetch(`http://127.0.0.1:${healthPort}/health`);
-        if (status !== 200) throw new Error(`${part} is not ready: ${process_.output().slice(-1000)}`);
-      }, 60_000);
+      const started = launch(part, configPath, healthPort);
+      running.set(part, started);
+      await untilReady(part, started, healthPort);
+    },
+    async another(part, changes = {}) {
+      const healthPort = await freePort();
+      const path = join(home, `${uniqueName('another')}.yaml`);
+      writeFileSync(path, JSON.stringify({ ...config, MAIL_CATCHER: undefined, ...changes }));
+      const started = launch(part, path, healthPort);
+      await untilReady(part, started, healthPort);
+      return started;
     },
     async kill(part, signal) {
-      await running.get(part)?.process.stop(signal);
+      await running.get(part)?.stop(signal);
       running.delete(part);
     },
-    pid: (part) => running.get(part)?.process.child.pid ?? 0,
-    log: (part) => running.get(part)?.process.output() ?? '',
+    pid: (part) => running.get(part)?.child.pid ?? 0,
+    log: (part) => running.get(part)?.output() ?? '',
     person: () => Promise.resolve(makePerson(made, cli)),
   };
   atEndOfRun(async () => {
@@ -126,6 +128,20 @@ async function startProduct(): Promise<Product> {
   });
   for (const part of Object.keys(PARTS) as PartName[]) await made.start(part);
   return made;
+}
+
+function launch(part: PartName, configPath: string, healthPort: number): RunningProcess {
+  const [script, ...args] = PARTS[part];
+  const env = { ...process.env, SLIPWAY_CONFIG: configPath, SLIPWAY_HEALTH_PORT: String(healthPort) };
+  return startProcess(process.execPath, [join(DIST, script), ...args], env);
+}
+
+async function untilReady(part: PartName, started: RunningProcess, healthPort: number): Promise<void> {
+  await eventually(async () => {
+    if (started.child.exitCode !== null) throw new Error(`${part} ended: ${started.output().slice(-3000)}`);
+    const { status } = await fetch(`http://127.0.0.1:${healthPort}/health`);
+    if (status !== 200) throw new Error(`${part} is not ready: ${started.output().slice(-1000)}`);
+  }, 60_000);
 }
 
 async function configure(home: string, temporal: OwnTemporal): Promise<Config> {
@@ -147,6 +163,8 @@ async function configure(home: string, temporal: OwnTemporal): Promise<Config> {
     BUILD_WORK_DIR: join(home, 'builds'),
     BUILD_HOST_ID: 'test-builder',
     ADVISORIES_PATH: join(home, 'advisories'),
+    SHUTDOWN_NOTICE: '0s',
+    BUILD_SHUTDOWN_GRACE: '5s',
   });
 }
 

@@ -4,6 +4,8 @@ import { createServer } from 'node:net';
 
 export interface SilentServer {
   port: number;
+  /** How many were taken so far. */
+  readonly connections: number;
   close(): Promise<void>;
 }
 
@@ -15,6 +17,9 @@ export async function startSilentServer(): Promise<SilentServer> {
   await once(server, 'listening');
   return {
     port: (server.address() as AddressInfo).port,
+    get connections() {
+      return sockets.length;
+    },
     async close() {
       for (const socket of sockets) socket.destroy();
       server.close();

@@ -6,7 +6,7 @@ import { WorkflowFailedError } from '@temporalio/client';
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 
 import { buildImage } from '../../workflows/build-image';
-import { BUILD_USER_ERROR } from '../../workflows/shared/failure-types';
+import { BUILD_HANDED_OVER, BUILD_USER_ERROR } from '../../workflows/shared/failure-types';
 import { QUEUES } from '../../workflows/shared/queues';
 import { eventually } from '../support/eventually';
 import { buildInput, FakeBuilds } from '../support/fake-builds';
@@ -103,9 +103,9 @@ describe('buildImage', function () {
     const told = fake.events.filter((event) => /^(clone|lost|internalerror)/.test(event));
     assert.deepEqual(told, [
       'clone 1',
-      'lost 1: the engine went away',
+      'lost 1: the engine went away; the build begins again',
       'clone 2',
-      'lost 2: the engine went away',
+      'lost 2: the engine went away; the build begins again',
       'clone 3',
       'internalerror internalerror: the engine went away; given up after 3 attempts',
     ]);
@@ -133,7 +133,11 @@ describe('buildImage', function () {
     assert.equal((await run('host-lost', fake)).outcome, 'complete');
     assert.deepEqual(
       fake.events.filter((event) => /^(clone|lost|complete)/.test(event)),
-      ['lost 1: the build worker is gone: it no longer answers', 'clone 2', 'complete sha256:digest'],
+      [
+        'lost 1: the build worker is gone: it no longer answers; the build begins again',
+        'clone 2',
+        'complete sha256:digest',
+      ],
     );
   });
 
@@ -150,7 +154,50 @@ describe('buildImage', function () {
     };
     fake.queues = () => queues;
     assert.equal((await run('slot-lost', fake)).outcome, 'complete');
-    assert.equal(fake.events[0], 'lost 1: the build worker is gone: the worker shuts down');
+    assert.equal(
+      fake.events[0],
+      'lost 1: the build worker is gone: the worker shuts down; the build begins again',
+    );
+  });
+
+  const handedOver = () =>
+    ApplicationFailure.nonRetryable('the build worker is shutting down', BUILD_HANDED_OVER);
+
+  it('begins again on another worker when its own shuts down, as often as a build may be lost and more', async () => {
+    const fake = new FakeBuilds();
+    let calls = 0;
+    fake.steps.buildImage = () => {
+      calls += 1;
+      return calls <= 3 ? Promise.reject(handedOver()) : Promise.resolve('sha256:image');
+    };
+    assert.equal((await run('handed-over', fake)).outcome, 'complete');
+    const told = fake.events.filter((event) => /^(lost|clean|complete)/.test(event));
+    const reason = 'the build worker is shutting down; the build begins again on another one';
+    assert.deepEqual(told, [
+      ...[1, 2, 3].flatMap((attempt) => [`clean ${attempt}`, `lost ${attempt}: ${reason}`]),
+      ...['clean 4', 'complete sha256:digest'],
+    ]);
+  });
+
+  it('begins again elsewhere when its slot was handed over before a step could tell', async () => {
+    const fake = new FakeBuilds();
+    const { client } = await temporal();
+    const queues = fake.queues(client);
+    const { holdBuilder } = queues[QUEUES.build] as { holdBuilder: (attempt: object) => Promise<void> };
+    queues[QUEUES.build] = {
+      holdBuilder: ({ attempt }: { attempt: number }) =>
+        attempt === 1 ? Promise.reject(handedOver()) : holdBuilder({ attempt }),
+    };
+    fake.queues = () => queues;
+    assert.equal((await run('slot-handed-over', fake)).outcome, 'complete');
+    assert.match(fake.events[0] ?? '', /^lost 1: the build worker is shutting down; .* on another one$/);
+  });
+
+  it('is an internal error when it was handed over for ever', async () => {
+    const fake = new FakeBuilds();
+    fake.steps.cloneSource = () => Promise.reject(handedOver());
+    assert.deepEqual(await run('handed-over-for-ever', fake), { outcome: 'internalerror' });
+    assert.match(fake.events.at(-2) ?? '', /shutting down; given up after 11 attempts$/);
   });
 
   it('stops the engine and cleans up before it ends as cancelled', async () => {

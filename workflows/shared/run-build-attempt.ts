@@ -27,7 +27,7 @@ import {
   sourceOptions,
 } from './activity-options';
 import type { BuildImageInput, HoldingBuilder } from './contracts';
-import { BUILD_ATTEMPT_OVER, BUILD_USER_ERROR } from './failure-types';
+import { BUILD_ATTEMPT_OVER, BUILD_HANDED_OVER, BUILD_USER_ERROR } from './failure-types';
 import { BuildPhaseAttribute, ImageDigest } from './search-attributes';
 
 export type AttemptResult =
@@ -36,7 +36,9 @@ export type AttemptResult =
   /** The build has ended elsewhere. */
   | { kind: 'over' }
   /** The host or the engine failed us: the build may begin again. */
-  | { kind: 'lost'; reason: string };
+  | { kind: 'lost'; reason: string }
+  /** The build worker shuts down in good order: the build begins again on another one. */
+  | { kind: 'handed-over'; reason: string };
 
 /** The slots on build workers that a build has asked for, one for each attempt. */
 export class BuilderSlots {
@@ -122,8 +124,14 @@ async function lostHold(hold: Settled<void>): Promise<AttemptResult> {
   } catch (error) {
     // Our own cancellation reaches the hold as well.
     if (isCancellation(error)) throw error;
-    return { kind: 'lost', reason: describeLoss(error) };
+    return handedOver(error) ?? { kind: 'lost', reason: describeLoss(error) };
   }
+}
+
+function handedOver(error: unknown): AttemptResult | undefined {
+  const cause = error instanceof ActivityFailure ? error.cause : error;
+  if (!(cause instanceof ApplicationFailure) || cause.type !== BUILD_HANDED_OVER) return undefined;
+  return { kind: 'handed-over', reason: cause.message };
 }
 
 function describeLoss(error: unknown): string {
@@ -203,7 +211,7 @@ function judge(error: unknown): AttemptResult {
       const known = typeof code === 'string' ? code : 'builderror';
       return { kind: 'failed', phase: 'error', code: known, message: cause.message };
     }
-    return { kind: 'lost', reason: cause.message };
+    return handedOver(cause) ?? { kind: 'lost', reason: cause.message };
   }
   if (cause instanceof TimeoutFailure) return { kind: 'lost', reason: 'a step of the build ran out of time' };
   if (error instanceof ActivityFailure) {

@@ -172,8 +172,8 @@ describe('an attempt', () => {
     assert.equal(old, await issueBuildToken(bench.deps, first), 'repeating gives the same token');
 
     const second = { ...first, attempt: 2 };
-    await recordLostAttempt(bench.deps, first, 'the build worker is gone');
-    await recordLostAttempt(bench.deps, first, 'the build worker is gone');
+    await recordLostAttempt(bench.deps, first, 'the build worker is gone; the build begins again');
+    await recordLostAttempt(bench.deps, first, 'the build worker is gone; the build begins again');
     assert.deepEqual(await beginAttempt(bench.deps, second), { attempt: 2, tags: ['main'] });
     assert.deepEqual(await beginAttempt(bench.deps, second), { attempt: 2, tags: ['main'] });
     assert.equal(await beginAttempt(bench.deps, first), undefined);
