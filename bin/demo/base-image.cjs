@@ -6,6 +6,8 @@ const { mkdir, mkdtemp, rename, rm } = require('node:fs/promises');
 const { homedir, tmpdir } = require('node:os');
 const { join } = require('node:path');
 
+const { endWithDemo } = require('./interruption.cjs');
+
 const PUBLIC_IMAGE = 'debian:bookworm-slim';
 const PULL_DEADLINE_MS = 20_000;
 const PACKAGES = 'python3-minimal';
@@ -100,7 +102,8 @@ async function debianArchive(note) {
 
 function run(command, args, note) {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+    endWithDemo(child);
     let tail = '';
     for (const stream of [child.stdout, child.stderr]) {
       stream.setEncoding('utf8').on('data', (text) => {

@@ -8,6 +8,7 @@ const { tmpdir } = require('node:os');
 const { join } = require('node:path');
 const { parse } = require('yaml');
 
+const { interrupted } = require('./interruption.cjs');
 const { createProgress } = require('./progress.cjs');
 const { startGitServer } = require('./git-server.cjs');
 const { startReceiver } = require('./receiver.cjs');
@@ -15,6 +16,8 @@ const { setUpPeople, setUpRepository, setUpRules, addAdvisory } = require('./set
 const { connectEngine, pushBaseImage, runImage } = require('./engine.cjs');
 const { makeSource, pushCommit, breakDockerfile } = require('./source.cjs');
 const { followBuild, readReport, waitForMails, waitForEvent } = require('./watch.cjs');
+
+const LONGEST_END_MS = 5000;
 
 async function main() {
   const config = parse(await readFile(process.env.SLIPWAY_CONFIG, 'utf8'));
@@ -26,7 +29,7 @@ async function main() {
     closers.push(git.close);
     const receiver = await startReceiver();
     closers.push(receiver.close);
-    await tell({
+    const told = tell({
       config,
       progress,
       folder,
@@ -34,9 +37,16 @@ async function main() {
       receiver,
       base: `${config.PREFERRED_URL_SCHEME || 'http'}://${config.SERVER_HOSTNAME}`,
     });
+    await Promise.race([told, interrupted.then(() => giveUp(told))]);
   } finally {
     for (const close of closers.reverse()) await close();
   }
+}
+
+/** Waits a moment for the step at hand to take away what it made, then gives up. */
+async function giveUp(told) {
+  await Promise.race([told.catch(() => {}), new Promise((resolve) => setTimeout(resolve, LONGEST_END_MS))]);
+  throw Object.assign(new Error('interrupted'), { exitCode: 130 });
 }
 
 async function tell(demo) {
@@ -113,5 +123,6 @@ function shorten(line) {
 
 main().catch((error) => {
   process.stderr.write(`\nthe demo stopped: ${error.message}\n`);
-  process.exitCode = 1;
+  // Whatever a step still waits for ends with it.
+  process.exit(error.exitCode ?? 1);
 });

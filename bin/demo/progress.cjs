@@ -1,5 +1,7 @@
 'use strict';
 
+const { refuseIfInterrupted } = require('./interruption.cjs');
+
 const FRAMES = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
 
 /** Steps with their time: a live line on a terminal, one plain line each elsewhere. */
@@ -61,6 +63,7 @@ function createProgress(stream = process.stdout) {
 async function until(what, deadlineMs, check) {
   const end = Date.now() + deadlineMs;
   for (;;) {
+    refuseIfInterrupted();
     const result = await check();
     if (result !== undefined && result !== null && result !== false) return result;
     if (Date.now() > end) throw new Error(`${what} did not happen within ${Math.round(deadlineMs / 1000)} s`);

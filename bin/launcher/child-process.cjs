@@ -2,18 +2,26 @@
 
 const { spawn } = require('node:child_process');
 
+const { currentSignal } = require('./cancellation.cjs');
+
+// A command that was asked to end and does not is killed.
+const GRACE_MS = 2000;
 // What a failing tool printed is kept for the message only, not for the log.
 const KEPT_BYTES = 64 * 1024;
 
 /**
  * Runs a command to its end and answers what it printed; a command that cannot be started answers code 127.
  * `onLine` sees each line as it comes.
+ * When the work that it belongs to is given up, it is ended with all that it started; a `gentle` one is only asked, and may finish
+ * what must not stay half-done.
  * @param {string} command
  * @param {string[]} args
- * @param {{ cwd?: string, env?: NodeJS.ProcessEnv, input?: string, timeoutMs?: number, onLine?: (line: string) => void }} [options]
+ * @param {{ cwd?: string, env?: NodeJS.ProcessEnv, input?: string, timeoutMs?: number, onLine?: (line: string) => void, gentle?: boolean }} [options]
  * @returns {Promise<{ code: number, output: string, stdout: string }>}
  */
 function capture(command, args, options = {}) {
+  const cancelled = currentSignal();
+  if (cancelled?.aborted) return Promise.resolve({ code: 130, output: 'interrupted', stdout: '' });
   return new Promise((resolve) => {
     const child = spawn(command, args, {
       cwd: options.cwd,
@@ -36,11 +44,12 @@ function capture(command, args, options = {}) {
       child.stdin.on('error', () => {});
       child.stdin.end(options.input);
     }
-    running.add(child);
     const timer = options.timeoutMs && setTimeout(() => killGroup(child, 'SIGKILL'), options.timeoutMs);
+    const end = () => (options.gentle ? child.kill('SIGINT') : endGroup(child));
+    cancelled?.addEventListener('abort', end);
     const finish = (code) => {
       clearTimeout(timer || undefined);
-      running.delete(child);
+      cancelled?.removeEventListener('abort', end);
       resolve({ code, output, stdout });
     };
     child.once('error', (error) => {
@@ -51,11 +60,10 @@ function capture(command, args, options = {}) {
   });
 }
 
-/** Commands of `capture` that are under way; an interrupted launcher ends them. */
-const running = new Set();
-
-function killCaptured() {
-  for (const child of running) killGroup(child, 'SIGTERM');
+function endGroup(child) {
+  killGroup(child, 'SIGTERM');
+  const timer = setTimeout(() => killGroup(child, 'SIGKILL'), GRACE_MS);
+  child.once('close', () => clearTimeout(timer));
 }
 
 function killGroup(child, signal) {
@@ -77,7 +85,7 @@ function lastLines(output, count = 1) {
 function plainReason(output) {
   if (/ENOSPC|no space left/i.test(output)) return 'no space left on the disk';
   if (
-    /EAI_AGAIN|ENOTFOUND|network is unreachable|no such host|could not resolve|temporary failure resolving/i.test(
+    /EAI_AGAIN|ENOTFOUND|ENOTCACHED|network is unreachable|no such host|could not resolve|temporary failure resolving/i.test(
       output,
     )
   )
@@ -87,4 +95,4 @@ function plainReason(output) {
   return lastLines(output).slice(0, 200);
 }
 
-module.exports = { capture, killCaptured, lastLines, plainReason };
+module.exports = { capture, lastLines, plainReason };

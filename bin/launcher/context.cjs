@@ -6,7 +6,7 @@ const path = require('node:path');
 const crypto = require('node:crypto');
 
 const { LauncherError } = require('./exit-codes.cjs');
-const { whyNotWritable } = require('./folders.cjs');
+const { assertTemporary, whyNotWritable } = require('./folders.cjs');
 const { ROOT, homeLayout } = require('./layout.cjs');
 const { createMachine } = require('./machine.cjs');
 const { createSystemPackages } = require('./tools/system-packages.cjs');
@@ -42,8 +42,10 @@ function createContext({ yes = false, env = process.env, out = process.stdout } 
  * @param {import('./layout.cjs').Layout} layout
  */
 function makeHome(layout) {
+  assertTemporary();
   const why = whyNotWritable(layout.run);
-  if (why === 'ENOSPC') throw diskFull(layout.home, 0);
+  const full = whyDiskIsFull(layout);
+  if (full) throw new LauncherError('diskFull', full);
   if (why)
     throw new LauncherError(
       'home',
@@ -55,16 +57,15 @@ function makeHome(layout) {
   fs.chmodSync(layout.run, 0o700);
   // The account that serves the private database must get through to its own folder.
   fs.chmodSync(layout.home, 0o711);
-  const { bavail, bsize } = fs.statfsSync(layout.home);
-  if (bavail * bsize < NEEDED_BYTES) throw diskFull(layout.home, bavail * bsize);
 }
 
-function diskFull(folder, freeBytes) {
-  const free = Math.floor(freeBytes / 1024 / 1024);
-  return new LauncherError(
-    'diskFull',
-    `only ${free} MiB are free for ${folder}, Slipway needs ${NEEDED_BYTES / 1024 / 1024}: free some space or set SLIPWAY_HOME to another disk`,
-  );
+/** What `start` refuses, and `status` and `doctor` tell of: too little room for the data. */
+function whyDiskIsFull({ home }) {
+  if (!fs.existsSync(home)) return undefined;
+  const { bavail, bsize } = fs.statfsSync(home);
+  if (bavail * bsize >= NEEDED_BYTES) return undefined;
+  const free = Math.floor((bavail * bsize) / 1024 / 1024);
+  return `only ${free} MiB are free for ${home}, Slipway needs ${NEEDED_BYTES / 1024 / 1024}: free some space or set SLIPWAY_HOME to another disk`;
 }
 
-module.exports = { createContext, makeHome };
+module.exports = { createContext, makeHome, whyDiskIsFull };

@@ -21,6 +21,7 @@ const EXIT_CODES = {
   diskFull: [20, 'too little free disk space'],
   cache: [21, 'the cache folder cannot be written'],
   home: [22, 'the data folder cannot be written'],
+  temporary: [23, 'the temporary folder cannot be written'],
   interrupted: [130, 'interrupted before everything was ready'],
 };
 

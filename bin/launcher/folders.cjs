@@ -1,7 +1,10 @@
 'use strict';
 
 const fs = require('node:fs');
+const os = require('node:os');
 const path = require('node:path');
+
+const { LauncherError } = require('./exit-codes.cjs');
 
 /**
  * Makes a folder and tries to write into it; answers the code of what stands against it (EROFS, EACCES, ENOSPC …).
@@ -32,4 +35,15 @@ function codeOfNearest(folder) {
   }
 }
 
-module.exports = { whyNotWritable };
+/** Locks, sockets and the tools that are called lie in the temporary folder; none of them says so as plainly. */
+function assertTemporary() {
+  const folder = os.tmpdir();
+  const why = fs.existsSync(folder) ? whyNotWritable(folder) : 'it does not exist';
+  if (!why) return;
+  throw new LauncherError(
+    'temporary',
+    `the temporary folder ${folder} cannot be written (${why}): make room in it or set TMPDIR to another`,
+  );
+}
+
+module.exports = { whyNotWritable, assertTemporary };

@@ -13,10 +13,12 @@ function runHere(command, args, { cwd, env, onOutput }) {
   return new Promise((resolve, reject) => {
     const output = onOutput ? 'pipe' : 'inherit';
     const child = spawn(command, args, { cwd, env, stdio: ['inherit', output, output] });
-    const wait = () => {};
+    // At a terminal Ctrl-C has reached it already.
+    const wait = () => process.stdin.isTTY || child.kill('SIGINT');
     const forward = () => child.kill('SIGTERM');
     process.on('SIGINT', wait);
     process.on('SIGTERM', forward);
+    process.on('SIGHUP', forward);
     if (onOutput) {
       for (const stream of [child.stdout, child.stderr])
         stream?.on('data', (chunk) => onOutput(String(chunk)));
@@ -27,6 +29,7 @@ function runHere(command, args, { cwd, env, onOutput }) {
     child.once('close', (code, signal) => {
       process.off('SIGINT', wait);
       process.off('SIGTERM', forward);
+      process.off('SIGHUP', forward);
       resolve(code ?? (signal === 'SIGINT' ? 130 : 1));
     });
   });

@@ -4,6 +4,7 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { setTimeout: sleep } = require('node:timers/promises');
 
+const { refuseIfCancelled } = require('./cancellation.cjs');
 const { isSameProcess, startTimeOf } = require('./pid-records.cjs');
 
 /**
@@ -22,6 +23,7 @@ async function withLock(file, work, { onWait, pollMs = 200 } = {}) {
     if (!holder) break;
     if (!hasWaited) onWait?.(holder.pid);
     hasWaited = true;
+    refuseIfCancelled();
     await sleep(pollMs);
   }
   try {

@@ -20,9 +20,10 @@ const SERVER_FOLDERS = [
 /**
  * What the searches may ask of this computer. Everything that touches it is in here, so that the order of a search can be
  * tested with an invented one.
- * @param {NodeJS.ProcessEnv} env
+ * @param {NodeJS.ProcessEnv} given
  */
-function createMachine(env = process.env) {
+function createMachine(given = process.env) {
+  const env = withHome(given);
   const uid = typeof process.getuid === 'function' ? process.getuid() : -1;
   return {
     env,
@@ -40,6 +41,17 @@ function createMachine(env = process.env) {
     capture,
     hostname: os.hostname(),
   };
+}
+
+/** Go, git and Temporal's dev server hang or fail without HOME, as it is in some service managers and containers. */
+function withHome(env) {
+  if (env.HOME) return env;
+  try {
+    return { ...env, HOME: os.userInfo().homedir };
+  } catch {
+    // An account that the system does not know; the folders that need it then say so.
+    return { ...env, HOME: '/' };
+  }
 }
 
 function which(name, env) {

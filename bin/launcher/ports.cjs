@@ -2,10 +2,11 @@
 
 const fs = require('node:fs');
 const net = require('node:net');
+const os = require('node:os');
 const path = require('node:path');
 
 const { capture } = require('./child-process.cjs');
-const { readJson, writeJson } = require('./pid-records.cjs');
+const { listProcesses, readJson, writeJson } = require('./pid-records.cjs');
 
 /**
  * Whether this process could listen there right now.
@@ -59,28 +60,39 @@ async function choosePorts(wanted, avoid = new Set(), isPortFree = isFree) {
  * @param {string} home
  */
 function portsOfOthers(cache, home) {
-  const known = readJson(path.join(cache, 'ports.json')) ?? {};
+  const known = Object.assign({}, ...registries(cache).map((file) => readJson(file)));
   const others = Object.entries(known).filter(([folder]) => folder !== home && fs.existsSync(folder));
   return new Set(others.flatMap(([, ports]) => ports));
 }
 
-/** Notes the ports of this installation; a cache that cannot be written only costs the courtesy. */
+/** Notes the ports of this installation in the cache, or in the temporary folder where the cache cannot be written. */
 function reservePorts(cache, home, ports) {
-  try {
-    fs.mkdirSync(cache, { recursive: true });
-    const file = path.join(cache, 'ports.json');
-    const known = Object.entries(readJson(file) ?? {}).filter(([folder]) => fs.existsSync(folder));
-    writeJson(file, { ...Object.fromEntries(known), [home]: ports });
-  } catch {
-    // Read-only cache: two installations may then choose alike, which the later start reports.
+  for (const file of registries(cache)) {
+    try {
+      fs.mkdirSync(path.dirname(file), { recursive: true });
+      const known = Object.entries(readJson(file) ?? {}).filter(([folder]) => fs.existsSync(folder));
+      writeJson(file, { ...Object.fromEntries(known), [home]: ports });
+      return;
+    } catch {
+      // The next place; where none takes it, two installations may choose alike, which the later start reports.
+    }
   }
+}
+
+function registries(cache) {
+  const user = typeof process.getuid === 'function' ? process.getuid() : 0;
+  return [path.join(cache, 'ports.json'), path.join(os.tmpdir(), `slipway-${user}-ports.json`)];
 }
 
 /** Who listens on a port, for a message: `node (process 4711)`, or a plain `another process`. */
 async function holderOf(port) {
   const { code, stdout } = await capture('ss', ['-Hltnp', `sport = :${port}`], { timeoutMs: 2000 });
   const match = code === 0 && /\("([^"]+)",pid=(\d+)/.exec(stdout);
-  return match ? `${match[1]} (process ${match[2]})` : 'another process';
+  if (!match) return 'another process';
+  // The kernel's name of it may be that of a thread.
+  const found = listProcesses().find(({ pid }) => pid === Number(match[2]));
+  const name = path.basename(found?.commandLine.split(' ')[0] ?? '') || match[1];
+  return `${name} (process ${match[2]})`;
 }
 
 module.exports = { isFree, anyFreePort, choosePorts, portsOfOthers, reservePorts, holderOf };

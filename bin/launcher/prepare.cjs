@@ -3,6 +3,7 @@
 const path = require('node:path');
 
 const { LauncherError } = require('./exit-codes.cjs');
+const { assertTemporary } = require('./folders.cjs');
 const { withLock } = require('./lock-file.cjs');
 const { databaseSteps } = require('./tools/database.cjs');
 const { dockerSteps } = require('./tools/docker.cjs');
@@ -24,7 +25,7 @@ async function needNode({ machine, terminal }) {
   if (found) return found;
   throw new LauncherError(
     'node',
-    `no Node ${MINIMUM_NODE} or newer (${reasons(tried)}): install Node 24 from nodejs.org, then try again`,
+    `no Node ${MINIMUM_NODE} or newer (${reasons(tried)}): ${networkAdvice(tried)}install Node 24 from nodejs.org, then try again`,
   );
 }
 
@@ -45,6 +46,7 @@ function environmentOn({ machine, root }, node) {
  */
 async function needProduct(context, { node, build }) {
   const { machine, terminal, root, checkoutLock } = context;
+  assertTemporary();
   const work = async () => {
     await ensurePackages(machine, terminal, root);
     if (build)
@@ -69,7 +71,7 @@ async function needTemporal({ machine, terminal }, { address }) {
   if (found) return found;
   throw new LauncherError(
     'temporal',
-    `no Temporal server (${reasons(tried)}): put the Temporal CLI on PATH, install Go 1.25 or newer, or set TEMPORAL_ADDRESS to a server`,
+    `no Temporal server (${reasons(tried)}): ${networkAdvice(tried)}put the Temporal CLI on PATH, install Go 1.25 or newer, or set TEMPORAL_ADDRESS to a server`,
   );
 }
 
@@ -79,7 +81,7 @@ async function needTemporalCli({ machine, terminal }) {
   if (found) return found;
   throw new LauncherError(
     'temporal',
-    `no Temporal CLI (${reasons(tried)}): put it on PATH, or install Go 1.25 or newer`,
+    `no Temporal CLI (${reasons(tried)}): ${networkAdvice(tried)}put it on PATH, or install Go 1.25 or newer`,
   );
 }
 
@@ -92,7 +94,7 @@ async function needDatabase({ machine, packages }, { url, docker }) {
   if (found) return found;
   throw new LauncherError(
     'database',
-    `no MariaDB or MySQL (${reasons(tried)}): install mariadb-server, or set DATABASE_URL to mysql://user:password@host/database`,
+    `no MariaDB or MySQL (${reasons(tried)}): ${networkAdvice(tried)}install mariadb-server, or set DATABASE_URL to mysql://user:password@host/database`,
   );
 }
 
@@ -106,7 +108,7 @@ async function findDocker({ machine, packages }, { host }) {
   const { found, tried } = await searchInOrder(dockerSteps(machine, { host, packages }));
   if (found) return { engine: found };
   const how = machine.isRoot
-    ? 'install docker.io and iproute2'
+    ? 'install docker.io, iproute2 and iptables'
     : 'start a Docker engine that this user may use';
   return { why: `no Docker engine (${reasons(tried)}): ${how}, or set DOCKER_HOST` };
 }
@@ -123,6 +125,11 @@ async function whyNoBuildCommands({ packages }) {
     if (error instanceof LauncherError) return error.message;
     throw error;
   }
+}
+
+/** What to try first where the network was the reason. */
+function networkAdvice(tried) {
+  return /network/.test(reasons(tried)) ? 'check the network, ' : '';
 }
 
 module.exports = {

@@ -2,6 +2,8 @@
 
 const readline = require('node:readline');
 
+const { currentSignal } = require('./cancellation.cjs');
+
 const FRAMES = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
 const QUIET_MS = 1000;
 const REMINDER_MS = 30_000;
@@ -91,6 +93,8 @@ function createTerminal({ out = process.stdout, input = process.stdin } = {}) {
     clearLine();
     isAsking = true;
     const lines = readline.createInterface({ input, output: out });
+    const giveUp = () => lines.close();
+    currentSignal()?.addEventListener('abort', giveUp);
     try {
       const answer = await new Promise((resolve) => {
         lines.once('close', () => resolve('n'));
@@ -99,6 +103,7 @@ function createTerminal({ out = process.stdout, input = process.stdin } = {}) {
       });
       return /^\s*(y|yes)?\s*$/i.test(answer);
     } finally {
+      currentSignal()?.removeEventListener('abort', giveUp);
       lines.close();
       isAsking = false;
     }

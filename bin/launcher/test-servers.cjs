@@ -31,15 +31,18 @@ const TEST_COMMANDS = {
  * @template T
  * @param {import('./context.cjs').Context} context
  * @param {{ build: boolean }} options `build` builds dist/ where it is not up to date
- * @param {(env: NodeJS.ProcessEnv, unlessInterrupted: <R>(step: Promise<R>) => Promise<R>) => Promise<T>} work
+ * @param {(env: NodeJS.ProcessEnv, unlessInterrupted: <R>(step: () => Promise<R>) => Promise<R>) => Promise<T>} work
  * @returns {Promise<T>}
  */
 async function withTestServers(context, options, work) {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'slipway-test-'));
   const run = { context, folder, supervisor: undefined, cleanUps: [] };
-  const interrupt = listenForInterrupt({ onSecond: () => run.supervisor?.killAll() });
+  const interrupt = listenForInterrupt({
+    onFirst: () => run.supervisor?.giveUp(),
+    onSecond: () => run.supervisor?.killAll(),
+  });
   try {
-    const env = await interrupt.unlessInterrupted(prepareServers(run, options));
+    const env = await interrupt.unlessInterrupted(() => prepareServers(run, options));
     return await work(env, interrupt.unlessInterrupted);
   } finally {
     await run.supervisor?.stop();

@@ -203,7 +203,7 @@ async function assertReady(address: string): Promise<void> {
 }
 
 /** `SLIPWAY_TEMPORAL_BIN`, the user's cache, or whatever PATH has. */
-function temporalBinary(): string {
+export function temporalBinary(): string {
   const named = process.env.SLIPWAY_TEMPORAL_BIN;
   if (named) return named;
   const cached = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'slipway', 'bin', 'temporal');

@@ -5,6 +5,7 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { setTimeout: sleep } = require('node:timers/promises');
 
+const { refuseIfCancelled } = require('../cancellation.cjs');
 const { makeHome } = require('../context.cjs');
 const { LauncherError } = require('../exit-codes.cjs');
 const { interruptible, together } = require('../interrupt.cjs');
@@ -20,21 +21,23 @@ const { configuredServers } = require('./configured.cjs');
 const { runningLauncher } = require('./running.cjs');
 
 const POLL_MS = 200;
+const LONGEST_STOP_MS = 120_000;
 
 /**
  * Starts the product as a process of its own that outlives this one; does nothing where it runs already. What asks a question or takes long
  * (packages, downloads, the build) happens here first, where a person sees it.
  * @param {import('../context.cjs').Context} context
+ * @param {{ needsBuilds?: boolean }} [options] `needsBuilds`: without a Docker engine it is not even tried
  * @returns {Promise<boolean>} whether it was started now
  */
-async function startInBackground(context) {
+async function startInBackground(context, { needsBuilds = false } = {}) {
   const { layout, terminal, machine, root } = context;
   if (runningLauncher(layout)) {
     await waitUntilReady(context, () => undefined);
     return false;
   }
   makeHome(layout);
-  await interruptible(() => prepareHere(context));
+  await interruptible(() => prepareHere(context, { needsBuilds }));
   const logFile = path.join(layout.logs, 'launcher.log');
   const log = fs.openSync(logFile, 'a', 0o600);
   const from = fs.fstatSync(log).size;
@@ -58,34 +61,49 @@ async function startInBackground(context) {
         return exitCode === undefined ? undefined : { exitCode, said };
       }),
     ),
-  ).catch((error) => {
+  ).catch(async (error) => {
     // Nobody would know that it goes on starting.
-    if (child.pid && exitCode === undefined) process.kill(child.pid, 'SIGTERM');
+    if (child.pid && exitCode === undefined) await terminal.step('stopping', () => endOf(child));
     throw error;
   });
   return true;
 }
 
+/** Asks it to stop, and waits until it has stopped all that it started. */
+async function endOf(child) {
+  const gone = new Promise((resolve) => child.once('exit', resolve));
+  child.kill('SIGTERM');
+  await Promise.race([gone, sleep(LONGEST_STOP_MS, undefined, { ref: false })]);
+}
+
 /** What asks a question or takes long, side by side. */
-async function prepareHere(context) {
+async function prepareHere(context, { needsBuilds }) {
   const node = await needNode(context);
   const { url, address, host } = configuredServers(context);
   await together([
-    needProduct(context, { node, build: 'when needed' }),
-    needTemporal(context, { address }),
-    needServers(context, { url, host }),
+    () => needProduct(context, { node, build: 'when needed' }),
+    () => needTemporal(context, { address }),
+    () => needServers(context, { url, host, needsBuilds }),
   ]);
 }
 
-async function needServers(context, { url, host }) {
-  const { engine } = await findDocker(context, { host });
+async function needServers(context, { url, host, needsBuilds }) {
+  const { engine, why } = await findDocker(context, { host });
+  if (why && needsBuilds) throw noBuilds(why);
   await needDatabase(context, { url, docker: engine?.host ? { host: engine.host } : undefined });
-  await whyNoBuildCommands(context);
+  const whyNot = await whyNoBuildCommands(context);
+  if (whyNot && needsBuilds) throw noBuilds(whyNot);
+}
+
+/** @param {string} why */
+function noBuilds(why) {
+  return new LauncherError('docker', `the demo builds an image, and builds are off: ${why}`);
 }
 
 /** Until it is ready, or until `ended` says that it will not be. */
 async function waitUntilReady({ layout }, ended) {
   while (!runningLauncher(layout)?.state.isReady) {
+    refuseIfCancelled();
     const end = ended();
     if (end) throw new BackgroundError(end);
     await sleep(POLL_MS);
@@ -104,4 +122,4 @@ class BackgroundError extends LauncherError {
   }
 }
 
-module.exports = { startInBackground };
+module.exports = { startInBackground, noBuilds };

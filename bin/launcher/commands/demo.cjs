@@ -3,10 +3,10 @@
 const fs = require('node:fs');
 const path = require('node:path');
 
-const { LauncherError } = require('../exit-codes.cjs');
 const { runHere } = require('../foreground.cjs');
+const { listenForInterrupt } = require('../interrupt.cjs');
 const { needNode } = require('../prepare.cjs');
-const { startInBackground } = require('./background.cjs');
+const { noBuilds, startInBackground } = require('./background.cjs');
 const { processEnvironment } = require('./start.cjs');
 const { currentStatus } = require('./status.cjs');
 const { stop } = require('./stop.cjs');
@@ -19,11 +19,15 @@ const { stop } = require('./stop.cjs');
 async function demo(context, { keep = false, rest }) {
   const { root, terminal } = context;
   const script = path.join(root, 'bin', 'demo', 'main.cjs');
-  const wasStarted = await startInBackground(context);
+  // From here to the end: a signal between two steps must not leave the product running.
+  const interrupt = listenForInterrupt();
+  let wasStarted = false;
+  let isUp = false;
   try {
-    const status = await currentStatus(context);
-    if (status.builds !== 'on')
-      throw new LauncherError('docker', `the demo builds an image, and builds are ${status.builds}`);
+    wasStarted = await startInBackground(context, { needsBuilds: true });
+    isUp = true;
+    const status = await interrupt.unlessInterrupted(() => currentStatus(context));
+    if (status.builds !== 'on') throw noBuilds(String(status.builds).replace(/^off: /, ''));
     const node = await needNode(context);
     const env = {
       ...processEnvironment(context, node),
@@ -37,7 +41,9 @@ async function demo(context, { keep = false, rest }) {
     return await runHere(node.bin, [fs.realpathSync(script), ...args], { env });
   } finally {
     if (wasStarted && !keep) await stop(context);
-    if (keep) terminal.say('Slipway keeps running: bin/slipway status shows it, bin/slipway stop ends it');
+    interrupt.release();
+    if (keep && isUp)
+      terminal.say('Slipway keeps running: bin/slipway status shows it, bin/slipway stop ends it');
   }
 }
 

@@ -1,7 +1,9 @@
 'use strict';
 
 const fs = require('node:fs');
+const path = require('node:path');
 
+const { whyDiskIsFull } = require('../context.cjs');
 const { EXIT_CODES } = require('../exit-codes.cjs');
 const { databaseSteps } = require('../tools/database.cjs');
 const { dockerSteps } = require('../tools/docker.cjs');
@@ -34,13 +36,22 @@ async function doctor(context) {
     ['Docker', { ...docker, optional: true }],
     ...['git', 'ssh'].map((name) => [name, commandRow(machine, packages, name)]),
     ['data', { note: `${layout.home}${fs.existsSync(layout.config) ? '' : ' (not made yet)'}` }],
+    ['disk', diskRow(layout)],
     ['cache', { note: machine.cache }],
     ['running', { note: runningLauncher(layout) ? 'yes' : 'no' }],
   ];
   for (const [name, result] of rows) terminal.say(`${symbol(result)} ${name.padEnd(14)}${describe(result)}`);
   const isSound = rows.every(([, result]) => result.optional || result.found || result.note || result.would);
-  const inside = runningLauncher(layout)?.state.isReady ? await productCli(context, ['doctor']) : 0;
+  const inside = runningLauncher(layout)?.state.isReady ? await productCli(context, ['check']) : 0;
   return isSound && inside === 0 ? 0 : EXIT_CODES.unexpected[0];
+}
+
+function diskRow(layout) {
+  const full = whyDiskIsFull(layout);
+  if (full) return { problem: full };
+  const nearest = fs.existsSync(layout.home) ? layout.home : path.dirname(layout.home);
+  const { bavail, bsize } = fs.statfsSync(fs.existsSync(nearest) ? nearest : '/');
+  return { note: `${((bavail * bsize) / 1024 ** 3).toFixed(1)} GiB free` };
 }
 
 function commandRow(machine, packages, name) {
@@ -57,7 +68,8 @@ function symbol({ found, note, would, optional }) {
   return optional ? '-' : '✗';
 }
 
-function describe({ found, where, note, would, tried = [] }) {
+function describe({ found, where, note, would, problem, tried = [] }) {
+  if (problem) return problem;
   if (note) return note;
   if (found)
     return [

@@ -1,10 +1,12 @@
 'use strict';
 
 const fs = require('node:fs');
+const os = require('node:os');
 const path = require('node:path');
 
 const { LauncherError } = require('../exit-codes.cjs');
 const { together } = require('../interrupt.cjs');
+const { withLock } = require('../lock-file.cjs');
 const { whyItCannotBuild } = require('../parts/build-probe.cjs');
 const { ensureFirstAdmin } = require('../parts/first-admin.cjs');
 const {
@@ -30,9 +32,12 @@ const { ensurePackages } = require('../tools/npm-packages.cjs');
 async function loadConfig(context) {
   const { layout, machine, terminal, root } = context;
   if (!fs.existsSync(layout.config)) {
-    const ports = await choosePorts(WANTED_PORTS, portsOfOthers(machine.cache, layout.home));
-    reservePorts(machine.cache, layout.home, Object.values(ports));
-    writeConfig(layout.config, newConfig(layout, ports, machine.hostname));
+    // Two first starts at the same moment must not choose the same.
+    await withLock(path.join(os.tmpdir(), `slipway-${machine.uid}-ports.lock`), async () => {
+      const ports = await choosePorts(WANTED_PORTS, portsOfOthers(machine.cache, layout.home));
+      reservePorts(machine.cache, layout.home, Object.values(ports));
+      writeConfig(layout.config, newConfig(layout, ports, machine.hostname));
+    });
   }
   try {
     return readConfig(layout.config, machine.env);
@@ -66,9 +71,9 @@ async function startInfrastructure(run, { config, prepareProduct, withDocker = t
   const embedded = embeddedServers(config, env);
   await assertPortsFree(config, embedded);
   const [{ docker, database }, temporal] = await together([
-    findServers(context, config, { embedded, withDocker }),
-    needTemporal(context, { address: embedded.temporal ? undefined : config.TEMPORAL_ADDRESS }),
-    prepareProduct(),
+    () => findServers(context, config, { embedded, withDocker }),
+    () => needTemporal(context, { address: embedded.temporal ? undefined : config.TEMPORAL_ADDRESS }),
+    prepareProduct,
   ]);
   const parts = [];
   if (database.version) {
@@ -80,7 +85,7 @@ async function startInfrastructure(run, { config, prepareProduct, withDocker = t
     parts.push(part);
   }
   if (temporal.bin) parts.push(temporalPart(context, temporal, config));
-  const [builds] = await together([startDocker(run, docker), supervisor.start(parts)]);
+  const [builds] = await together([() => startDocker(run, docker), () => supervisor.start(parts)]);
   return { database, temporal, builds };
 }
 
@@ -118,8 +123,9 @@ async function startDocker(run, { engine, why }) {
   const { layout, machine, terminal } = context;
   const place = { folder: layout.docker, id: layout.id };
   try {
-    const part = await privateDocker(machine, { ...place, ...engine, socket: layout.dockerSocket });
+    // First: an interrupt may come while its bridge is being made.
     run.cleanUps.push(() => cleanUpDocker(machine, place));
+    const part = await privateDocker(machine, { ...place, ...engine, socket: layout.dockerSocket });
     await supervisor.start([part]);
     const refusal = await tryOnce(path.join(layout.docker, 'can-build'), engine.version, () =>
       terminal.step('trying a build', () => whyItCannotBuild(machine, part.host)),

@@ -6,6 +6,7 @@ const { makeHome } = require('../context.cjs');
 const { LauncherError } = require('../exit-codes.cjs');
 const { listenForInterrupt } = require('../interrupt.cjs');
 const { tryLock } = require('../lock-file.cjs');
+const { checkConfig } = require('../parts/config-check.cjs');
 const { recoverFromCrash } = require('../parts/orphans.cjs');
 const { Supervisor } = require('../parts/supervisor.cjs');
 const { readJson, writeJson } = require('../pid-records.cjs');
@@ -24,9 +25,12 @@ async function start(context, options) {
   makeHome(layout);
   refuseSecond(layout);
   const run = { context, supervisor: undefined, cleanUps: [] };
-  const interrupt = listenForInterrupt({ onSecond: () => run.supervisor?.killAll() });
+  const interrupt = listenForInterrupt({
+    onFirst: () => run.supervisor?.giveUp(),
+    onSecond: () => run.supervisor?.killAll(),
+  });
   try {
-    const summary = await interrupt.unlessInterrupted(
+    const summary = await interrupt.unlessInterrupted(() =>
       options.parts ? startParts(run, options.parts) : startProduct(run),
     );
     publish(run, summary);
@@ -63,7 +67,10 @@ async function startProduct(run) {
   run.supervisor = createSupervisor(run, env);
   const infrastructure = await startInfrastructure(run, {
     config,
-    prepareProduct: () => needProduct(context, { node, build: 'when needed' }),
+    prepareProduct: async () => {
+      await needProduct(context, { node, build: 'when needed' });
+      await checkConfig(context.machine, { node: node.bin, root: context.root, env });
+    },
   });
   return startOwnProcesses(run, { config, node, env, infrastructure });
 }

@@ -1,11 +1,12 @@
 'use strict';
 
+const { whyDiskIsFull } = require('../context.cjs');
 const { EXIT_CODES } = require('../exit-codes.cjs');
 const { runningLauncher, withFreshHealth } = require('./running.cjs');
 
 /**
  * Addresses, versions and health of each part. Scripts read the JSON form: `isRunning`, `isReady`, `isHealthy`, `url`, `registry`, `temporalUi`,
- * `temporalAddress`, `mail`, `config`, `admin`, `docker`, `builds`, `versions`, and `parts` with `name`, `state`, `isHealthy`, `pid`, `restarts`.
+ * `temporalAddress`, `mail`, `config`, `admin`, `docker`, `builds`, `disk` (null, or that it is nearly full), `versions`, and `parts` with `name`, `state`, `isHealthy`, `pid`, `restarts`.
  * @param {import('../context.cjs').Context} context
  * @param {{ json?: boolean }} options
  */
@@ -23,7 +24,15 @@ async function currentStatus({ layout }) {
   if (!launcher) return { isRunning: false, isReady: false, isHealthy: false, home: layout.home, parts: [] };
   const state = await withFreshHealth(launcher.state);
   const isHealthy = Boolean(state.isReady) && state.parts.every((part) => part.isHealthy);
-  return { isRunning: true, isReady: false, ...state, pid: launcher.pid, home: layout.home, isHealthy };
+  return {
+    isRunning: true,
+    isReady: false,
+    ...state,
+    pid: launcher.pid,
+    home: layout.home,
+    isHealthy,
+    disk: whyDiskIsFull(layout) ?? null,
+  };
 }
 
 function describe(seen) {
@@ -38,6 +47,7 @@ function describe(seen) {
     ['Temporal UI', seen.temporalUi],
     ['mail', seen.mail],
     ['builds', seen.builds],
+    ['disk', seen.disk],
     ['versions', versionsOf(seen)],
   ]) {
     if (value) lines.push(`  ${name.padEnd(15)}${value}`);

@@ -21,7 +21,7 @@ const CHECKS = ['lint', 'typecheck', 'build:dist'];
 async function test(context, { rest }) {
   const { terminal } = context;
   const result = await withTestServers(context, { build: false }, async (env, unlessInterrupted) => {
-    const failed = await unlessInterrupted(runChecks(context, env));
+    const failed = await unlessInterrupted(() => runChecks(context, env));
     const { passes, failures, code } = await runMocha(context, env, rest);
     if (code !== 0 && failures === 0) failed.push(`mocha ended with code ${code}`);
     return { passes, failures: failures + failed.length, failed };

@@ -3,6 +3,8 @@
 const fs = require('node:fs');
 const http = require('node:http');
 
+const { currentSignal } = require('../cancellation.cjs');
+
 const TRIAL_TIMEOUT_MS = 60_000;
 const BLOCK = 512;
 
@@ -32,6 +34,7 @@ function tryBuild(host, context, network) {
         method: 'POST',
         headers: { 'content-type': 'application/x-tar', 'content-length': context.length },
         timeout: TRIAL_TIMEOUT_MS,
+        signal: currentSignal(),
       },
       (response) => {
         let text = '';

@@ -170,6 +170,13 @@ function listenedPorts(config, embedded) {
       port: Number(config.MAIL_CATCHER.HTTP_PORT),
     });
   }
+  for (const { field, port } of ports) {
+    if (!Number.isInteger(port) || port < 1 || port > 65535)
+      throw new LauncherError(
+        'config',
+        `${field} in config.yaml is not a port number: mend it, then start again`,
+      );
+  }
   return ports;
 }
 

@@ -6,7 +6,8 @@ const { setTimeout: sleep } = require('node:timers/promises');
 const { groupLeftovers, isSameProcess, readRecords, removeRecord, signalTo } = require('../pid-records.cjs');
 const { cleanUpDocker } = require('./private-docker.cjs');
 
-const GRACE_MS = 15_000;
+// Workers hand their builds over first, see the parts' own times.
+const GRACE_MS = 60_000;
 const POLL_MS = 100;
 
 /**

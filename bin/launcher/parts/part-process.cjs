@@ -8,8 +8,8 @@ const path = require('node:path');
 const { lastLines } = require('../child-process.cjs');
 const { RUN_MARK, groupLeftovers, removeRecord, signalTo, writeRecord } = require('../pid-records.cjs');
 const { anyFreePort } = require('../ports.cjs');
+const { openLog } = require('./log-files.cjs');
 
-const LOG_LIMIT_BYTES = 20 * 1024 * 1024;
 const TAIL_BYTES = 8 * 1024;
 
 /**
@@ -94,13 +94,6 @@ class PartProcess extends EventEmitter {
       count,
     );
   }
-}
-
-/** Appends; a log that grew large is set aside once, so that a long life does not fill the disk. */
-function openLog(folder, name) {
-  const file = path.join(folder, `${name}.log`);
-  if (fs.existsSync(file) && fs.statSync(file).size > LOG_LIMIT_BYTES) fs.renameSync(file, `${file}.1`);
-  return fs.openSync(file, 'a', 0o600);
 }
 
 function readTail(file, from) {

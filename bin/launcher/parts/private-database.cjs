@@ -3,7 +3,8 @@
 const fs = require('node:fs');
 const path = require('node:path');
 
-const { lastLines } = require('../child-process.cjs');
+const { refuseIfCancelled } = require('../cancellation.cjs');
+const { plainReason } = require('../child-process.cjs');
 const { LauncherError } = require('../exit-codes.cjs');
 
 const COMMON_OPTIONS = [
@@ -51,12 +52,22 @@ async function privateDatabase(machine, terminal, { layout, server, url }) {
     ...(server.kind === 'mysql' ? ['--mysqlx=OFF'] : []),
     ...(machine.isRoot ? [`--user=${dataOwner(layout.mysql)}`] : []),
   ];
-  return { ...base, command, cwd: layout.home };
+  // Only this server has the socket: at the port somebody else might answer.
+  return { ...base, ready: { ...ready, path: layout.databaseSocket }, command, cwd: layout.home };
 }
 
 /** Made beside its place and renamed, so an interrupted first start leaves nothing half-made. */
 async function initialise(machine, layout, server) {
   const draft = `${layout.mysql}.new`;
+  try {
+    await initialiseIn(draft, machine, layout, server);
+    fs.renameSync(draft, layout.mysql);
+  } finally {
+    fs.rmSync(draft, { recursive: true, force: true });
+  }
+}
+
+async function initialiseIn(draft, machine, layout, server) {
   fs.rmSync(draft, { recursive: true, force: true });
   fs.mkdirSync(draft, { mode: 0o750, recursive: true });
   const user = machine.isRoot ? ((await canBeMysql(machine, layout.home)) ? 'mysql' : 'root') : undefined;
@@ -64,7 +75,7 @@ async function initialise(machine, layout, server) {
   const asUser = user ? [`--user=${user}`] : [];
   const { code, output } =
     server.kind === 'mariadb'
-      ? await machine.capture(machine.which('mariadb-install-db') ?? 'mysql_install_db', [
+      ? await machine.capture(installer(machine), [
           '--no-defaults',
           `--datadir=${draft}`,
           '--auth-root-authentication-method=socket',
@@ -78,13 +89,28 @@ async function initialise(machine, layout, server) {
           `--datadir=${draft}`,
           ...asUser,
         ]);
+  refuseIfCancelled();
   if (code !== 0) {
     throw new LauncherError(
       'database',
-      `the private database could not be made in ${layout.mysql} (${lastLines(output, 2)})`,
+      `the private database could not be made in ${layout.mysql} (${mariadbReason(output)})`,
     );
   }
-  fs.renameSync(draft, layout.mysql);
+}
+
+function installer(machine) {
+  const bin = machine.which('mariadb-install-db') ?? machine.which('mysql_install_db');
+  if (bin) return bin;
+  throw new LauncherError(
+    'database',
+    'mariadb-install-db is missing beside mariadbd: install it (Debian: mariadb-server-core), or set DATABASE_URL to mysql://user:password@host/database',
+  );
+}
+
+/** What went wrong, without the installer's advice about bug reports. */
+function mariadbReason(output) {
+  const errors = output.split('\n').filter((line) => /error|cannot|can't|failed|denied|no space/i.test(line));
+  return plainReason(errors[0] ?? output);
 }
 
 /** The account `mysql` serves where it may enter the folder; a checkout below /root keeps it out. */

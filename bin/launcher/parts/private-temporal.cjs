@@ -4,6 +4,7 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { setTimeout: sleep } = require('node:timers/promises');
 
+const { refuseIfCancelled } = require('../cancellation.cjs');
 const { lastLines } = require('../child-process.cjs');
 const { LauncherError } = require('../exit-codes.cjs');
 
@@ -59,6 +60,7 @@ async function ensureSearchAttributes(machine, { bin, address, namespace = 'defa
     );
   const deadline = Date.now() + READY_TIMEOUT_MS;
   for (;;) {
+    refuseIfCancelled();
     const listed = await operator('list');
     if (listed.code === 0) {
       const missing = SEARCH_ATTRIBUTES.filter((name) => !new RegExp(`\\b${name}\\b`).test(listed.stdout));

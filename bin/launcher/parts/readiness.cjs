@@ -9,7 +9,7 @@ const PROBE_TIMEOUT_MS = 4000;
 
 /**
  * How to ask a part whether it serves. `http` asks the port that the part was given in SLIPWAY_HEALTH_PORT unless it names one.
- * @typedef {{ type: 'http', path: string, port?: number } | { type: 'tcp' | 'mysql', host: string, port: number }
+ * @typedef {{ type: 'http', path: string, port?: number } | { type: 'tcp' | 'mysql', host: string, port: number, path?: string }
  *   | { type: 'docker', host: string } | { type: 'none' }} Ready
  * @typedef {{ isReady: boolean, hasAnswered: boolean, why: string }} Health
  */
@@ -55,9 +55,9 @@ function askHttp(port, path) {
 }
 
 /** @returns {Promise<Health>} */
-function askSocket({ type, host, port }) {
+function askSocket({ type, host, port, path }) {
   return new Promise((resolve) => {
-    const socket = net.connect({ host, port });
+    const socket = path ? net.connect({ path }) : net.connect({ host, port });
     const finish = (isReady) => {
       socket.destroy();
       resolve({ isReady, hasAnswered: isReady, why: isReady ? '' : 'does not answer' });

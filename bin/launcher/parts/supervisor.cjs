@@ -4,6 +4,7 @@ const crypto = require('node:crypto');
 const { setTimeout: sleep } = require('node:timers/promises');
 
 const { LauncherError } = require('../exit-codes.cjs');
+const { boundLogs } = require('./log-files.cjs');
 const { PartProcess } = require('./part-process.cjs');
 const { askHealth } = require('./readiness.cjs');
 
@@ -28,6 +29,9 @@ const HUNG_AFTER_MS = 60_000;
 const FIRST_BACKOFF_MS = 500;
 const LONGEST_BACKOFF_MS = 30_000;
 const STEADY_MS = 60_000;
+// So many ends in a row are a loop: it is told once, not every time.
+const CRASHES_OF_A_LOOP = 5;
+const LOG_INTERVAL_MS = 5000;
 
 class Supervisor {
   /**
@@ -47,6 +51,8 @@ class Supervisor {
     /** @type {Entry[]} */
     this.entries = [];
     this.isStopping = false;
+    this.logTimer = setInterval(() => boundLogs(layout.logs), LOG_INTERVAL_MS);
+    this.logTimer.unref();
   }
 
   /**
@@ -59,6 +65,7 @@ class Supervisor {
       part,
       state: 'waiting',
       restarts: 0,
+      crashes: 0,
       failures: 0,
       since: Date.now(),
       why: '',
@@ -100,7 +107,8 @@ class Supervisor {
     if (this.isStopping) process.kill();
     const why = part.once ? await runOnce(process) : await this.waitUntilReady(process);
     if (why !== undefined) {
-      process.kill();
+      // `stop` ends it in its turn, and politely.
+      if (!this.isStopping) process.kill();
       return why;
     }
     if (part.once) {
@@ -123,6 +131,7 @@ class Supervisor {
       const health = await askHealth(process.part.ready, process.healthPort);
       if (process.hasEnded) return process.ending;
       if (health.isReady) break;
+      if (this.isStopping) return 'interrupted';
       if (Date.now() > deadline) return health.why;
       await sleep(POLL_MS);
     }
@@ -142,13 +151,13 @@ class Supervisor {
       hasBeenSteady || !entry.backoffMs
         ? FIRST_BACKOFF_MS
         : Math.min(entry.backoffMs * 2, LONGEST_BACKOFF_MS);
+    if (hasBeenSteady) entry.crashes = 0;
     let why = entry.process.ending;
     for (;;) {
       entry.restarts += 1;
+      entry.crashes += 1;
       this.change(entry, 'restarting', why);
-      this.terminal.say(
-        `${clock()} ${entry.part.name} ${why}: starting it again in ${entry.backoffMs / 1000} s`,
-      );
+      this.tellOfEnd(entry, why);
       await sleep(entry.backoffMs, undefined, { ref: true });
       if (this.isStopping) return;
       const failure = await this.launch(entry);
@@ -157,7 +166,18 @@ class Supervisor {
       why = failure;
       entry.backoffMs = Math.min(entry.backoffMs * 2, LONGEST_BACKOFF_MS);
     }
-    this.terminal.say(`${clock()} ${entry.part.name} is back`);
+    if (entry.crashes < CRASHES_OF_A_LOOP) this.terminal.say(`${clock()} ${entry.part.name} is back`);
+  }
+
+  tellOfEnd({ part, process, crashes, backoffMs }, why) {
+    if (crashes > CRASHES_OF_A_LOOP) return;
+    const again = `starting it again in ${backoffMs / 1000} s`;
+    const said = process.tail(1);
+    this.terminal.say(
+      crashes < CRASHES_OF_A_LOOP
+        ? `${clock()} ${part.name} ${why}: ${again}`
+        : `${clock()} ${part.name} keeps ending (${why}${said ? `, it said: ${said}` : ''}): see ${this.place.logs}/${part.name}.log; it is started again and again, at most every ${LONGEST_BACKOFF_MS / 1000} s`,
+    );
   }
 
   async checkHealth(entry) {
@@ -168,6 +188,10 @@ class Supervisor {
     entry.isAsking = false;
     if (this.isStopping || process.hasEnded) return;
     if (health.hasAnswered) entry.answeredAt = Date.now();
+    if (entry.crashes >= CRASHES_OF_A_LOOP && Date.now() - entry.readyAt > STEADY_MS) {
+      this.terminal.say(`${clock()} ${entry.part.name} is back, and runs on since a minute`);
+      entry.crashes = 0;
+    }
     entry.failures = health.isReady ? 0 : entry.failures + 1;
     if (health.isReady && entry.state === 'unhealthy') {
       this.terminal.say(`${clock()} ${entry.part.name} is well again`);
@@ -185,9 +209,16 @@ class Supervisor {
     }
   }
 
+  /** From here on nothing is started or waited for any more; `stop` ends what runs. */
+  giveUp() {
+    this.isStopping = true;
+    for (const { part, process } of this.entries) if (part.once) void process?.stop();
+  }
+
   /** Stops everything, what started last first. */
   async stop() {
-    this.isStopping = true;
+    this.giveUp();
+    clearInterval(this.logTimer);
     for (const entry of this.entries) clearInterval(entry.timer);
     const levels = [...new Set(this.entries.map((entry) => entry.part.level))].sort((a, b) => b - a);
     for (const level of levels) {
@@ -239,7 +270,7 @@ class Supervisor {
 }
 
 /**
- * @typedef {{ part: Part, state: PartState, why: string, restarts: number, failures: number, since: number, process: PartProcess,
+ * @typedef {{ part: Part, state: PartState, why: string, restarts: number, crashes: number, failures: number, since: number, process: PartProcess,
  *   readyAt: number, answeredAt: number, backoffMs?: number, timer?: NodeJS.Timeout, isAsking?: boolean }} Entry
  */
 

@@ -25,7 +25,10 @@ function dockerSteps(machine, { host, packages, ping = pingEngine }) {
     },
     ...usualSockets(machine).map((socket) => ({
       where: socket,
-      find: async () => (machine.exists(socket) && (await ping(`unix://${socket}`))) || 'no engine answers',
+      find: async () => {
+        if (!machine.exists(socket)) return 'nothing there';
+        return (await ping(`unix://${socket}`)) ?? 'no engine answers';
+      },
     })),
     { where: 'dockerd', applies: () => machine.isRoot, find: () => findDaemon(machine) },
     {

@@ -3,8 +3,8 @@
 const fs = require('node:fs');
 const path = require('node:path');
 
-const { plainReason } = require('../child-process.cjs');
 const { isAtLeast } = require('../versions.cjs');
+const { fetchOptions, npmReason } = require('./npm-registry.cjs');
 const { fillCache } = require('./tool-cache.cjs');
 
 const MINIMUM_NODE = '22.19';
@@ -56,14 +56,11 @@ async function fetchNode(machine, name, draft) {
       '--prefix',
       work,
       '--no-save',
-      '--no-audit',
-      '--prefer-offline',
-      '--fetch-retry-mintimeout=2000',
-      '--no-fund',
+      ...(await fetchOptions(machine, work)),
       `${name}@${NODE_LINE}`,
     ];
     const { code, output } = await machine.capture('npm', args, { cwd: work });
-    if (code !== 0) return `npm could not fetch ${name}@${NODE_LINE} (${plainReason(output)})`;
+    if (code !== 0) return `npm could not fetch ${name}@${NODE_LINE} (${npmReason(output)})`;
     fs.renameSync(path.join(work, 'node_modules', name), draft);
     return undefined;
   } finally {

@@ -3,9 +3,11 @@
 const fs = require('node:fs');
 const path = require('node:path');
 
-const { plainReason } = require('../child-process.cjs');
+const { refuseIfCancelled } = require('../cancellation.cjs');
 const { LauncherError } = require('../exit-codes.cjs');
+const { whyNotWritable } = require('../folders.cjs');
 const { readJson } = require('../pid-records.cjs');
+const { fetchOptions, npmReason } = require('./npm-registry.cjs');
 
 /**
  * Whether node_modules holds what the lockfile says. npm writes its own record last, so an interrupted installation does not fit.
@@ -37,24 +39,32 @@ async function ensurePackages(machine, terminal, root) {
       'packages',
       'npm is missing: install it (Debian: apt-get install npm), then try again',
     );
-  const args = ['ci', '--no-audit', '--no-fund', '--prefer-offline', '--fetch-retry-mintimeout=2000'];
-  const { code, output } = await terminal.step('installing the npm packages', (detail) =>
-    machine.capture(npm, args, {
-      cwd: root,
-      // Its warnings are for whoever keeps the dependencies, not for whoever waits.
-      onLine: (line) => (/^npm (warn|notice)/i.test(line) ? undefined : detail(line)),
-      env: { ...machine.env, NODE_ENV: 'development' },
-    }),
-  );
+  const reason = whyNotWritable(root);
+  if (reason) throw notWritable(root, reason);
+  await terminal.step('installing the npm packages', (detail) => install(machine, root, { npm, detail }));
+}
+
+async function install(machine, root, { npm, detail }) {
+  const { code, output } = await machine.capture(npm, ['ci', ...(await fetchOptions(machine, root))], {
+    cwd: root,
+    // Its warnings are for whoever keeps the dependencies, not for whoever waits.
+    onLine: (line) => (/^npm (warn|notice)/i.test(line) ? undefined : detail(line)),
+    env: { ...machine.env, NODE_ENV: 'development' },
+  });
+  refuseIfCancelled();
   if (code === 0 && fs.existsSync(path.join(root, 'node_modules'))) return;
-  const errors = output
-    .split('\n')
-    .filter((line) => /^npm (ERR!|error)/.test(line) && !/complete log/.test(line));
-  const why = plainReason(errors.slice(0, 8).join('\n') || output);
   throw new LauncherError(
     'packages',
-    `npm ci failed (${why}): check the network and npm's registry setting, then try again`,
+    `npm ci failed (${npmReason(output)}): check the network and npm's registry setting, then try again`,
   );
 }
 
-module.exports = { packagesFit, ensurePackages };
+/** Of a checkout that belongs to somebody else. */
+function notWritable(root, reason) {
+  return new LauncherError(
+    'packages',
+    `the checkout ${root} cannot be written (${reason}), and its npm packages or its build are missing: make it writable, or run npm start once as its owner`,
+  );
+}
+
+module.exports = { notWritable, packagesFit, ensurePackages };

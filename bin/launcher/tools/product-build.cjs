@@ -4,9 +4,12 @@ const crypto = require('node:crypto');
 const fs = require('node:fs');
 const path = require('node:path');
 
+const { refuseIfCancelled } = require('../cancellation.cjs');
 const { lastLines } = require('../child-process.cjs');
 const { LauncherError } = require('../exit-codes.cjs');
+const { whyNotWritable } = require('../folders.cjs');
 const { readJson, writeJson } = require('../pid-records.cjs');
+const { notWritable } = require('./npm-packages.cjs');
 
 const BUILD_INPUTS = ['package.json', 'package-lock.json', 'tsconfig.json', 'tsconfig.build.json'];
 const NOT_SOURCES = new Set(['node_modules', 'dist', 'test', 'bench', 'bin', 'web']);
@@ -59,6 +62,8 @@ function isBuilt(root) {
  */
 async function ensureBuilt(machine, terminal, { root, env, force = false }) {
   if (!force && isBuilt(root)) return;
+  const reason = whyNotWritable(path.join(root, 'dist'));
+  if (reason) throw notWritable(root, reason);
   const digest = sourceDigest(root);
   // The compiler's record would make it skip files that somebody deleted from dist.
   if (!fs.existsSync(path.join(root, 'dist', 'cli', 'main.js'))) {
@@ -67,8 +72,11 @@ async function ensureBuilt(machine, terminal, { root, env, force = false }) {
   const { code, output } = await terminal.step('building', () =>
     runScript(machine, 'build:dist', { root, env }),
   );
+  refuseIfCancelled();
   if (code !== 0) throw new LauncherError('build', `the build failed:\n${lastLines(output, 20)}`);
   writeJson(stampOf(root), { digest });
+  // Others may run what one account built.
+  fs.chmodSync(stampOf(root), 0o644);
 }
 
 /**

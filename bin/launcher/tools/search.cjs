@@ -1,5 +1,7 @@
 'use strict';
 
+const { refuseIfCancelled } = require('../cancellation.cjs');
+
 /**
  * One place to look. `find` answers what it found, or a string that says why not. A step with `obtains` changes the machine
  * (downloads, installs): it says what it would do, and `applies` whether it could.
@@ -19,6 +21,7 @@ async function searchInOrder(steps, { obtain = true } = {}) {
   /** @type {{ where: string, why: string }[]} */
   const tried = [];
   for (const step of steps) {
+    refuseIfCancelled();
     if (step.applies && !(await step.applies())) {
       tried.push({ where: step.where, why: 'not possible here' });
       continue;
@@ -33,8 +36,8 @@ async function searchInOrder(steps, { obtain = true } = {}) {
 
 /** The reasons of steps that were really tried, for the sentence that ends a vain search. */
 function reasons(tried) {
-  const told = tried.filter(({ why }) => why !== 'not possible here' && !/^(not|is not) set$/.test(why));
-  return told.map(({ where, why }) => `${where}: ${why}`).join('; ');
+  const told = tried.filter(({ why }) => !/^(not possible here|not set|nothing there)$/.test(why));
+  return told.map(({ where, why }) => `${where}: ${why}`).join('; ') || 'none found';
 }
 
 module.exports = { searchInOrder, reasons };

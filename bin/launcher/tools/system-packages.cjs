@@ -2,9 +2,12 @@
 
 const fs = require('node:fs');
 
+const { refuseIfCancelled } = require('../cancellation.cjs');
 const { plainReason } = require('../child-process.cjs');
 const { LauncherError } = require('../exit-codes.cjs');
 
+// A host that does not answer is noticed within seconds; a slow line is not a dead one.
+const APT_NETWORK = ['-o', 'Acquire::Retries=1', '-o', 'Acquire::http::Timeout=15'];
 const POLICY = '/usr/sbin/policy-rc.d';
 // A service that such a package brings would start at once and at every boot: Slipway runs private ones instead.
 const UNITS = {
@@ -65,6 +68,7 @@ function createSystemPackages(machine, terminal, { assumeYes = false } = {}) {
 async function aptInstall(machine, names, detail) {
   const env = { ...machine.env, DEBIAN_FRONTEND: 'noninteractive' };
   const install = [
+    ...APT_NETWORK,
     '-y',
     '-q',
     '--no-install-recommends',
@@ -73,16 +77,21 @@ async function aptInstall(machine, names, detail) {
     'install',
     ...names,
   ];
-  let result = await machine.capture('apt-get', install, { env, onLine: detail });
+  // Gentle: apt-get that is interrupted in the middle of a package finishes it first.
+  const call = (command, args) => machine.capture(command, args, { env, onLine: detail, gentle: true });
+  let result = await call('apt-get', install);
+  if (result.code !== 0 && /dpkg --configure -a/.test(result.output)) {
+    // An earlier installation was killed half-way.
+    await call('dpkg', ['--configure', '-a']);
+    result = await call('apt-get', install);
+  }
   if (result.code !== 0) {
     // The lists may be missing (a fresh container) or stale: once more with new ones.
-    const update = await machine.capture('apt-get', ['-q', '-o', 'DPkg::Lock::Timeout=300', 'update'], {
-      env,
-      onLine: detail,
-    });
-    result = update.code === 0 ? await machine.capture('apt-get', install, { env, onLine: detail }) : update;
+    const update = await call('apt-get', [...APT_NETWORK, '-q', '-o', 'DPkg::Lock::Timeout=300', 'update']);
+    result = update.code === 0 ? await call('apt-get', install) : update;
   }
   if (result.code === 0) return;
+  refuseIfCancelled();
   const list = names.join(' ');
   throw new LauncherError(
     'systemPackage',

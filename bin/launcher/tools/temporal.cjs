@@ -5,6 +5,7 @@ const path = require('node:path');
 const { pipeline } = require('node:stream/promises');
 const { Readable } = require('node:stream');
 
+const { currentSignal } = require('../cancellation.cjs');
 const { lastLines, plainReason } = require('../child-process.cjs');
 const { isAtLeast } = require('../versions.cjs');
 const { fillCache } = require('./tool-cache.cjs');
@@ -94,6 +95,8 @@ async function downloadCli(machine, draft, detail) {
 /** A host that does not answer at all is given up early; a slow line is not. */
 async function fetchTo(url, file, detail) {
   const abort = new AbortController();
+  const giveUp = () => abort.abort(new Error('interrupted'));
+  currentSignal()?.addEventListener('abort', giveUp);
   let timer = setTimeout(() => abort.abort(new Error('no answer')), CONNECT_TIMEOUT_MS);
   try {
     const response = await fetch(url, { signal: abort.signal });
@@ -103,8 +106,9 @@ async function fetchTo(url, file, detail) {
     let bytes = 0;
     const body = Readable.fromWeb(response.body);
     body.on('data', (chunk) => detail(`${((bytes += chunk.length) / 1e6).toFixed(0)} MB`));
-    await pipeline(body, fs.createWriteStream(file));
+    await pipeline(body, fs.createWriteStream(file), { signal: abort.signal });
   } finally {
+    currentSignal()?.removeEventListener('abort', giveUp);
     clearTimeout(timer);
   }
 }
