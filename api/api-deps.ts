@@ -1,4 +1,5 @@
 import type { AccessPolicy } from '../auth/access';
+import type { ClientAddress } from '../auth/client-address';
 import type { Passwords } from '../auth/passwords';
 import type { ActDeps } from '../commands/act';
 import type { Config } from '../config/schema';
@@ -14,6 +15,7 @@ export interface ApiDeps extends ActDeps {
   storage: Storage;
   /** What the configuration says about permissions. */
   policy: AccessPolicy;
+  clientAddress: ClientAddress;
   /** Where clients reach us: links and error types are made from it, never from the request's Host. */
   address: PublicAddress;
   /** Aborts when the process begins to shut down. */

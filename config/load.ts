@@ -53,7 +53,15 @@ function pickEnvironment(env: NodeJS.ProcessEnv): Record<string, unknown> {
   for (const name of Object.keys(configSchema.shape)) {
     const text = env[name];
     if (text === undefined || text === '') continue;
-    picked[name] = /^[[{]/.test(text) ? JSON.parse(text) : text;
+    picked[name] = /^[[{]/.test(text) ? parseJson(name, text) : text;
   }
   return picked;
+}
+
+function parseJson(name: string, text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new ConfigError([`${name}: ${cause instanceof Error ? cause.message : String(cause)}`]);
+  }
 }

@@ -22,6 +22,8 @@ export const configSchema = z.object({
   PREFERRED_URL_SCHEME: z.enum(['http', 'https']).default('http'),
   LISTEN_ADDRESS: z.string().default('127.0.0.1'),
   LISTEN_PORT: port.default(8080),
+  /** CIDR ranges of the reverse proxies whose `X-Forwarded-For` is believed. */
+  TRUSTED_PROXY_NETWORKS: list.default([]),
   REGISTRY_TITLE: z.string().default('Slipway'),
   REGISTRY_TITLE_SHORT: z.string().default('Slipway'),
 

@@ -1,7 +1,8 @@
-import { BlockList, isIP, isIPv4 } from 'node:net';
+import { isIP, isIPv4 } from 'node:net';
 
 import type { AddressRange } from './address-ranges';
 import { NEVER_ALLOWED, REFUSED_BY_DEFAULT } from './address-ranges';
+import { NetworkSet } from './network-set';
 
 type AddressDecision = { isAllowed: true } | { isAllowed: false; reason: string };
 
@@ -10,12 +11,8 @@ export interface AddressPolicy {
   check(address: string): AddressDecision;
 }
 
-type Family = 'ipv4' | 'ipv6';
-
 interface Rule {
-  // A BlockList takes IPv4 addresses for v4-mapped ones and would match them with IPv6 ranges like ::/3.
-  family: Family;
-  range: BlockList;
+  range: NetworkSet;
   reason: string;
 }
 
@@ -33,8 +30,7 @@ export function createAddressPolicy({
 }): AddressPolicy {
   const never = NEVER_ALLOWED.map(toRule);
   const refused = REFUSED_BY_DEFAULT.map(toRule);
-  const allowed = { ipv4: new BlockList(), ipv6: new BlockList() };
-  for (const network of allowedNetworks) addNetwork(allowed, network);
+  const allowed = new NetworkSet(allowedNetworks);
 
   function check(address: string): AddressDecision {
     const plain = stripZone(address);
@@ -43,9 +39,8 @@ export function createAddressPolicy({
       const carried = embeddedIpv4(plain);
       if (carried) return check(carried);
     }
-    const family = familyOf(plain);
-    const matches = (rule: Rule): boolean => rule.family === family && rule.range.check(plain, family);
-    const isOpened = allowed[family].check(plain, family);
+    const matches = (rule: Rule): boolean => rule.range.has(plain);
+    const isOpened = allowed.has(plain);
     const rule = never.find(matches) ?? (isOpened ? undefined : refused.find(matches));
     return rule ? { isAllowed: false, reason: rule.reason } : ALLOWED;
   }
@@ -53,25 +48,7 @@ export function createAddressPolicy({
 }
 
 function toRule([network, prefix, reason]: AddressRange): Rule {
-  const range = new BlockList();
-  const family = familyOf(network);
-  range.addSubnet(network, prefix, family);
-  return { family, range, reason };
-}
-
-function addNetwork(lists: Record<Family, BlockList>, network: string): void {
-  const [address = '', prefix, ...rest] = network.split('/');
-  const family = isIP(address);
-  const longest = family === 4 ? 32 : 128;
-  const length = prefix === undefined ? longest : /^\d{1,3}$/.test(prefix) ? Number(prefix) : NaN;
-  if (family === 0 || rest.length > 0 || !(length <= longest)) {
-    throw new Error(`allowed network "${network}" is not an address or a CIDR range`);
-  }
-  lists[familyOf(address)].addSubnet(address, length, familyOf(address));
-}
-
-function familyOf(address: string): Family {
-  return isIPv4(address) ? 'ipv4' : 'ipv6';
+  return { range: new NetworkSet([`${network}/${prefix}`]), reason };
 }
 
 function stripZone(address: string): string {

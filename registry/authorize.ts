@@ -39,7 +39,7 @@ export function challenged(
 
 /** Any token of ours; 401 with a challenge otherwise, as clients ask for a token only then (registry spec 3). */
 async function authorizeToken(exchange: Exchange, registry: Registry): Promise<ProvenExchange> {
-  return proven(exchange, await requireToken(exchange, registry, {}));
+  return proven(exchange, registry, await requireToken(exchange, registry, {}));
 }
 
 /** A token whose scope has the action; the right itself is looked at by the act, in its transaction. */
@@ -56,7 +56,7 @@ async function authorizeScope(
   const token = await requireToken(exchange, registry, { scope });
   const granted = grantsOn(token, path, config.SERVER_HOSTNAME);
   if (!allows(granted, action)) throw unauthorized(config, { scope, error: 'insufficient_scope' });
-  return { ...proven(exchange, token), path, granted };
+  return { ...proven(exchange, registry, token), path, granted };
 }
 
 async function authorizeRead(exchange: Exchange, registry: Registry): Promise<ReadExchange> {
@@ -106,9 +106,9 @@ async function requireToken(
   return token;
 }
 
-function proven(exchange: Exchange, token: ProvenToken): ProvenExchange {
+function proven(exchange: Exchange, registry: Registry, token: ProvenToken): ProvenExchange {
   const { identity, proof } = token;
-  const actor = actorOf(identity, exchange.req.socket.remoteAddress ?? null);
+  const actor = actorOf(identity, registry.clientAddress(exchange.req));
   const userAgent = exchange.req.headers['user-agent'];
   return {
     ...exchange,

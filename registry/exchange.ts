@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
+import type { ClientAddress } from '../auth/client-address';
 import type { ContentDeps } from '../commands/content/content-deps';
 import type { Pusher } from '../commands/content/pusher';
 import type { PreparedPool } from '../db/pool';
@@ -20,6 +21,7 @@ export interface Registry {
   readAccess: ReadAccess;
   sessions: UploadSessions;
   outages: OutageLog;
+  clientAddress: ClientAddress;
 }
 
 /** One request on its way to an answer. */

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
 import { accessPolicy } from '../auth/access';
+import { createClientAddress } from '../auth/client-address';
 import type { ContentDeps } from '../commands/content/content-deps';
 import { preparedPool } from '../db/pool';
 import { uploadKey } from '../storage/keys';
@@ -69,6 +70,7 @@ function createRegistry(deps: RegistryDeps): Registry {
     readAccess: new ReadAccess({ dataSource, now, policy }),
     sessions: new UploadSessions(deps, content),
     outages: new OutageLog(deps.logger),
+    clientAddress: createClientAddress(config),
   };
 }
 

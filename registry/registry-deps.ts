@@ -11,6 +11,7 @@ export interface RegistryDeps {
     Config,
     | 'SERVER_HOSTNAME'
     | 'PREFERRED_URL_SCHEME'
+    | 'TRUSTED_PROXY_NETWORKS'
     | 'SUPER_USERS'
     | 'GLOBAL_READONLY_SUPER_USERS'
     | 'ROBOTS_DISALLOW'

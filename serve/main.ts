@@ -6,6 +6,7 @@ import type { ApiDeps } from '../api/api-deps';
 import { createApiApp } from '../api/app';
 import { createApiRoutes } from '../api/routes';
 import { accessPolicy } from '../auth/access';
+import { createClientAddress } from '../auth/client-address';
 import { createPasswords } from '../auth/passwords';
 import { loadConfig } from '../config/load';
 import { createDataSource } from '../db/data-source';
@@ -32,6 +33,7 @@ async function main(): Promise<void> {
       ...{ config, logger, dataSource, storage, passwords },
       now: Date.now,
       policy: accessPolicy(config),
+      clientAddress: createClientAddress(config),
       address: { scheme: config.PREFERRED_URL_SCHEME, host: config.SERVER_HOSTNAME },
       stopping,
     };

@@ -50,7 +50,7 @@ export async function authenticate(
       : { ...NOBODY, identity: await identityByHeader(deps, header, route) };
   return {
     ...proof,
-    actor: actorOf(proof.identity, request.socket.remoteAddress?.replace(/^::ffff:/, '') ?? null),
+    actor: actorOf(proof.identity, deps.clientAddress(request)),
     isProvenByHeader: header !== undefined && proof.identity.kind !== 'anonymous',
   };
 }

@@ -25,7 +25,7 @@ export async function issueToken(exchange: Exchange, registry: Registry): Promis
     const userAgent = req.headers['user-agent'];
     await recordLogin(content, {
       identity,
-      actor: actorOf(identity, req.socket.remoteAddress ?? null),
+      actor: actorOf(identity, registry.clientAddress(req)),
       userAgent,
     });
   }

@@ -84,7 +84,7 @@ describe('createAddressPolicy', () => {
   for (const network of ['localhost', '10.0.0.0/33', '10.0.0.0/8/9', '::/129', '10.0.0.0/', '']) {
     it(`names "${network}" as no network`, () => {
       assert.throws(() => createAddressPolicy({ allowedNetworks: [network] }), {
-        message: `allowed network "${network}" is not an address or a CIDR range`,
+        message: `network "${network}" is not an address or a CIDR range`,
       });
     });
   }

@@ -11,6 +11,7 @@ import { createApiApp } from '../../api/app';
 import type { ApiRoute } from '../../api/route';
 import { createApiRoutes } from '../../api/routes';
 import { accessPolicy } from '../../auth/access';
+import { createClientAddress } from '../../auth/client-address';
 import type { Scope } from '../../auth/identity';
 import { SCOPES } from '../../auth/identity';
 import { SYSTEM } from '../../commands/act';
@@ -78,6 +79,7 @@ export async function startApi({
     logger: silentLogger,
     passwords: testPasswords(),
     policy: accessPolicy(config),
+    clientAddress: createClientAddress(config),
     storage,
     address: { scheme: config.PREFERRED_URL_SCHEME, host: config.SERVER_HOSTNAME },
     ...given,
