@@ -98,6 +98,8 @@ function processEnvironment(context, node) {
     SLIPWAY_CONFIG: layout.config,
     SLIPWAY_HOME: layout.home,
     NODE_ENV: 'production',
+    // Shared by file access, DNS and password hashes: the default of four lets a few slow writes block pulls.
+    UV_THREADPOOL_SIZE: context.machine.env.UV_THREADPOOL_SIZE ?? '16',
   };
 }
 
