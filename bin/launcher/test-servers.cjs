@@ -24,6 +24,7 @@ const TEST_COMMANDS = {
   sshd: 'openssh-server',
   skopeo: 'skopeo',
   debootstrap: 'debootstrap',
+  nginx: 'nginx-light',
 };
 
 /**

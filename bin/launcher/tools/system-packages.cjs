@@ -13,6 +13,7 @@ const POLICY = '/usr/sbin/policy-rc.d';
 const UNITS = {
   'docker.io': ['docker.service', 'docker.socket', 'containerd.service'],
   'openssh-server': ['ssh.service', 'ssh.socket'],
+  'nginx-light': ['nginx.service'],
 };
 
 /**
