@@ -26,6 +26,8 @@ interface OutboundRequest {
   connectTimeoutMs?: number;
   /** What is beyond is not read. Default 1 MiB. */
   maxResponseBytes?: number;
+  /** Status and headers are the whole answer: a body that drips or breaks off does not make the call fail. */
+  ignoreBody?: boolean;
   signal?: AbortSignal;
   /** How many redirects to follow, default 0; the one after the last is the answer. */
   followRedirects?: number;
@@ -95,6 +97,7 @@ async function follow(
       target,
       connectTimeoutMs: request.connectTimeoutMs ?? DEFAULT_TIMEOUT_MS,
       maxResponseBytes: request.maxResponseBytes ?? DEFAULT_MAX_RESPONSE_BYTES,
+      ignoreBody: request.ignoreBody ?? false,
       signal,
       ca,
     });

@@ -14,6 +14,8 @@ export interface Exchange {
   body: string | Uint8Array | undefined;
   connectTimeoutMs: number;
   maxResponseBytes: number;
+  /** What goes wrong after the headers is a truncated body, not a failure. */
+  ignoreBody: boolean;
   signal: AbortSignal;
   /** Certificates trusted in place of the system's. */
   ca: string | Buffer | undefined;
@@ -24,7 +26,7 @@ export interface ExchangeAnswer {
   /** Lower-case names; a repeated header is joined with commas. */
   headers: Record<string, string>;
   body: Buffer;
-  /** The body went on past `maxResponseBytes`; the rest was not read. */
+  /** There was more than `body`: past `maxResponseBytes`, or after a fault that `ignoreBody` ignores. */
   isTruncated: boolean;
 }
 
@@ -55,7 +57,7 @@ export async function exchangePinned(exchange: Exchange): Promise<ExchangeAnswer
     return {
       status: statusCode,
       headers: flatten(headers),
-      ...(await readAtMost(body, exchange.maxResponseBytes)),
+      ...(await readAtMost(body, exchange)),
     };
   } catch (error) {
     throw explainFailure(error, `"${exchange.url.host}"`);
@@ -73,16 +75,21 @@ function pinnedLookup({ addresses }: ResolvedTarget): LookupFunction {
 
 async function readAtMost(
   body: Readable,
-  limitBytes: number,
+  { maxResponseBytes, ignoreBody }: Exchange,
 ): Promise<{ body: Buffer; isTruncated: boolean }> {
   // Leaving the loop early aborts the request; that "error" is ours.
   body.on('error', () => undefined);
   const chunks: Buffer[] = [];
   let sizeBytes = 0;
-  for await (const chunk of body as AsyncIterable<Buffer>) {
-    chunks.push(chunk.subarray(0, limitBytes - sizeBytes));
-    sizeBytes += chunk.length;
-    if (sizeBytes > limitBytes) return { body: Buffer.concat(chunks), isTruncated: true };
+  try {
+    for await (const chunk of body as AsyncIterable<Buffer>) {
+      chunks.push(chunk.subarray(0, maxResponseBytes - sizeBytes));
+      sizeBytes += chunk.length;
+      if (sizeBytes > maxResponseBytes) return { body: Buffer.concat(chunks), isTruncated: true };
+    }
+  } catch (error) {
+    if (!ignoreBody) throw error;
+    return { body: Buffer.concat(chunks), isTruncated: true };
   }
   return { body: Buffer.concat(chunks), isTruncated: false };
 }

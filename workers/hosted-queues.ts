@@ -14,6 +14,7 @@ import { createHoldActivities } from '../activities/build/hold-builder';
 import type { BuildStepDeps } from '../activities/build/step-deps';
 import { createDeliverActivities } from '../activities/deliver/activities';
 import { createMailer } from '../activities/deliver/mailer';
+import { ReceiverPlaces } from '../activities/deliver/receiver-places';
 import { createOrphanActivities } from '../activities/maintain/orphans';
 import { createPurgeActivities } from '../activities/maintain/purge';
 import { createScanActivities } from '../activities/scan/activities';
@@ -47,6 +48,8 @@ export interface WorkerContext {
 type Hosted = Omit<WorkerOptions, 'connection' | 'namespace'>;
 
 const MINUTE_MS = 60_000;
+/** Calls to receivers are sockets that wait; `ReceiverPlaces` shares them out. */
+const DELIVER_SLOTS = 400;
 
 /** Which queue hosts what; options of temporal spec 15. */
 const HOSTS: Record<HostedQueue, (context: WorkerContext) => Hosted[]> = {
@@ -102,7 +105,7 @@ const HOSTS: Record<HostedQueue, (context: WorkerContext) => Hosted[]> = {
     {
       taskQueue: QUEUES.deliver,
       activities: deliverActivities(context),
-      maxConcurrentActivityTaskExecutions: 100,
+      maxConcurrentActivityTaskExecutions: DELIVER_SLOTS,
       // A call in progress lasts seconds; let it end instead of repeating it.
       shutdownGraceTime: '20s',
     },
@@ -192,6 +195,7 @@ function deliverActivities({ config, dataSource }: WorkerContext) {
     now: Date.now,
     http: createOutboundHttp({ policy }),
     mailer: createMailer(config),
+    places: new ReceiverPlaces({ slots: DELIVER_SLOTS }),
     config,
   });
 }

@@ -1,7 +1,7 @@
 import { ActivityFailure, ApplicationFailure, isCancellation, proxyActivities } from '@temporalio/workflow';
 
 import type { DeliverActivities, DeliveryOutcome } from '../activities/deliver/activities';
-import { deliveryOptions, recordOptions } from './shared/activity-options';
+import { deliveryOptions, mailOptions, recordOptions } from './shared/activity-options';
 import type { DeliverNotificationInput } from './shared/contracts';
 import { DELIVERY_REFUSED } from './shared/failure-types';
 import { QUEUES } from './shared/queues';
@@ -13,9 +13,8 @@ import { QUEUES } from './shared/queues';
 export async function deliverNotification(
   input: DeliverNotificationInput,
 ): Promise<DeliveryOutcome | 'failed'> {
-  const { postWebhook, sendEmail, ringBell } = proxyActivities<DeliverActivities>(
-    deliveryOptions(input.timings),
-  );
+  const { postWebhook, ringBell } = proxyActivities<DeliverActivities>(deliveryOptions(input.timings));
+  const { sendEmail } = proxyActivities<DeliverActivities>(mailOptions(input.timings));
   const { giveUpDelivery } = proxyActivities<DeliverActivities>({
     ...recordOptions,
     taskQueue: QUEUES.deliver,

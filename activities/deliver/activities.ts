@@ -5,6 +5,7 @@ import {
   completeDelivery,
   giveUpDelivery,
   reasonToSkip,
+  recordDeferral,
   recordFailedAttempt,
   ringBell,
   skipDelivery,
@@ -19,15 +20,19 @@ import { isEventKind } from '../../model/events';
 import { CONFIRM_EMAIL, readBellTarget, readEmailConfig, readWebhookConfig } from '../../model/rule-configs';
 import type { OutboundHttp } from '../../outbound/http';
 import { OutboundError } from '../../outbound/errors';
+import { withHeartbeat } from '../with-heartbeat';
 import type { SendFailure } from './failures';
-import { judgeResponse, toApplicationFailure } from './failures';
+import { judgeResponse, toApplicationFailure, toDeferral } from './failures';
 import type { Mailer } from './mailer';
+import { MailError } from './mailer';
+import type { NoPlace, ReceiverPlaces } from './receiver-places';
 import { renderConfirmationMail } from './render-confirmation';
 import { renderMail } from './render-mail';
 
 export interface DeliverDeps extends ActDeps {
   http: OutboundHttp;
   mailer: Mailer;
+  places: ReceiverPlaces;
   config: Pick<
     Config,
     | 'SERVER_HOSTNAME'
@@ -42,15 +47,22 @@ export interface DeliverDeps extends ActDeps {
 export type DeliveryOutcome = 'delivered' | 'skipped' | 'gone';
 
 const LARGEST_ANSWER_BYTES = 64 * 1024;
+const HEARTBEAT_MS = 5000;
+/** No host has a name like this. */
+const MAIL_SERVER = 'the mail server';
 
 /** Repeating any of these is harmless: a delivery that has ended is left alone. */
 export function createDeliverActivities(deps: DeliverDeps) {
   return {
     /** Posts the payload as JSON; the receiver may tell repeats by `X-Slipway-Delivery`. */
-    postWebhook: (deliveryId: string) => sendOnce(deps, deliveryId, (owed) => postWebhook(deps, owed)),
+    postWebhook: (deliveryId: string) =>
+      sendOnce(deps, deliveryId, { receiverOf: receiverHost, send: (owed) => postWebhook(deps, owed) }),
 
     /** Hands one mail to the mail server: the event's message, or the code that confirms an address. */
-    sendEmail: (deliveryId: string) => sendOnce(deps, deliveryId, (owed) => sendEmail(deps, owed)),
+    sendEmail: (deliveryId: string) =>
+      withHeartbeat(HEARTBEAT_MS, () =>
+        sendOnce(deps, deliveryId, { receiverOf: () => MAIL_SERVER, send: (owed) => sendEmail(deps, owed) }),
+      ),
 
     /** Writes the rows behind the bell of everybody whom the rule names. */
     ringBell: (deliveryId: string) => ringOnce(deps, deliveryId),
@@ -62,17 +74,52 @@ export function createDeliverActivities(deps: DeliverDeps) {
 
 export type DeliverActivities = ReturnType<typeof createDeliverActivities>;
 
+interface Sending {
+  /** Who shares a limit of calls at once. */
+  receiverOf: (owed: OwedDelivery) => string;
+  send: (owed: OwedDelivery) => Promise<SendFailure | number | null>;
+}
+
 async function sendOnce(
   deps: DeliverDeps,
   deliveryId: string,
-  send: (owed: OwedDelivery) => Promise<SendFailure | number | null>,
+  { receiverOf, send }: Sending,
 ): Promise<DeliveryOutcome> {
   const owed = await findSendable(deps, deliveryId);
   if (typeof owed === 'string') return owed;
-  const result = await send(owed);
+  const receiver = receiverOf(owed);
+  const place = await deps.places.take(receiver);
+  if (typeof place === 'string') return defer(deps, owed, receiver, place);
+  let wasAnswered = false;
+  let result: SendFailure | number | null;
+  try {
+    result = await send(owed);
+    wasAnswered = result === null || typeof result === 'number' || !result.isSilence;
+  } finally {
+    place.release(wasAnswered);
+  }
   if (result !== null && typeof result === 'object') return fail(deps, deliveryId, result);
   await completeDelivery(deps, deliveryId, result);
   return 'delivered';
+}
+
+async function defer(
+  deps: DeliverDeps,
+  { delivery }: OwedDelivery,
+  receiver: string,
+  why: NoPlace,
+): Promise<never> {
+  const message =
+    why === 'silent'
+      ? `${receiver} did not answer the calls before this one, which waits until it does`
+      : `${receiver} has as many calls at once as it may`;
+  if (delivery.lastError === null) await recordDeferral(deps, delivery.uuid, message);
+  throw toDeferral(message, why);
+}
+
+function receiverHost({ rule }: OwedDelivery): string {
+  const url = rule && readWebhookConfig(rule.config)?.url;
+  return url && URL.canParse(url) ? new URL(url).host : '';
 }
 
 async function ringOnce(deps: DeliverDeps, deliveryId: string): Promise<DeliveryOutcome> {
@@ -108,7 +155,7 @@ async function postWebhook(
   { delivery, rule }: OwedDelivery,
 ): Promise<SendFailure | number> {
   const config = rule && readWebhookConfig(rule.config);
-  if (!config) return { message: 'the rule has no webhook address', permanent: true, responseStatus: null };
+  if (!config) return failedHere('the rule has no webhook address');
   try {
     const answer = await deps.http.request({
       method: 'POST',
@@ -124,13 +171,15 @@ async function postWebhook(
         : JSON.stringify(delivery.payload),
       timeoutMs: deps.config.NOTIFICATION_SEND_TIMEOUT * 1000,
       maxResponseBytes: LARGEST_ANSWER_BYTES,
+      // A receiver that said 204 has the message; calling again because of what follows would send it twice.
+      ignoreBody: true,
       signal: cancellationSignal(),
     });
     return judgeResponse(answer.status, answer.headers['retry-after'], deps.now()) ?? answer.status;
   } catch (error) {
     if (!(error instanceof OutboundError)) throw error;
     const permanent = error.kind === 'invalid-url' || error.kind === 'refused-address';
-    return { message: error.message, permanent, responseStatus: null };
+    return { message: error.message, permanent, responseStatus: null, isSilence: isSilence(error) };
   }
 }
 
@@ -140,19 +189,23 @@ async function sendEmail(deps: DeliverDeps, { delivery, rule }: OwedDelivery): P
     : delivery.event === CONFIRM_EMAIL
       ? await confirmationMail(deps, delivery.payload)
       : undefined;
-  if (!mail) return { message: 'there is no address to write to', permanent: true, responseStatus: null };
+  if (!mail) return failedHere('there is no address to write to');
   try {
-    await deps.mailer.send({ ...mail, deliveryId: delivery.uuid });
+    await deps.mailer.send({ ...mail, deliveryId: delivery.uuid }, cancellationSignal());
     return null;
   } catch (error) {
-    const code = (error as { responseCode?: unknown }).responseCode;
-    const responseStatus = typeof code === 'number' ? code : null;
-    return {
-      message: `the mail server refused: ${error instanceof Error ? error.message : String(error)}`,
-      permanent: responseStatus !== null && responseStatus >= 500,
-      responseStatus,
-    };
+    if (!(error instanceof MailError)) throw error;
+    const { message, permanent, responseStatus, isSilence } = error;
+    return { message, permanent, responseStatus, isSilence };
   }
+}
+
+function failedHere(message: string): SendFailure {
+  return { message, permanent: true, responseStatus: null };
+}
+
+function isSilence({ kind }: OutboundError): boolean {
+  return kind === 'timeout' || kind === 'connect-timeout' || kind === 'aborted';
 }
 
 function eventMail(

@@ -1,12 +1,15 @@
 import { ApplicationFailure, ApplicationFailureCategory } from '@temporalio/common';
 
 import { DELIVERY_REFUSED } from '../../workflows/shared/failure-types';
+import type { NoPlace } from './receiver-places';
 
 export interface SendFailure {
   message: string;
   /** Trying again is pointless. */
   permanent: boolean;
   responseStatus: number | null;
+  /** Nothing came back: the receiver hangs. */
+  isSilence?: boolean;
   /** What the receiver asked for with `Retry-After`. */
   retryAfterMs?: number;
 }
@@ -19,6 +22,17 @@ export function toApplicationFailure(failure: SendFailure): ApplicationFailure {
     nonRetryable: failure.permanent,
     category: ApplicationFailureCategory.BENIGN,
     ...(failure.retryAfterMs === undefined ? {} : { nextRetryDelay: failure.retryAfterMs }),
+  });
+}
+
+/** The call was not made. A busy receiver is asked again soon, a silent one with the growing pauses of failures. */
+export function toDeferral(message: string, why: NoPlace): ApplicationFailure {
+  return ApplicationFailure.create({
+    message,
+    type: 'DeliveryDeferred',
+    category: ApplicationFailureCategory.BENIGN,
+    // Spread, so that they do not all come back at once.
+    ...(why === 'busy' ? { nextRetryDelay: 1000 + Math.round(Math.random() * 2000) } : {}),
   });
 }
 
@@ -35,7 +49,7 @@ export function judgeResponse(
   const permanent = status >= 300 && status < 500 && !RETRYABLE_STATUSES.includes(status);
   const retryAfterMs = permanent ? undefined : parseRetryAfter(retryAfter, nowMs);
   return {
-    message: `the receiver answered ${status}`,
+    message: `the receiver answered ${status}${status < 400 ? ', and redirects are not followed' : ''}`,
     permanent,
     responseStatus: status,
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),

@@ -1,6 +1,6 @@
 import type { NotificationRule } from '../../db/entities/notifications';
 
-/** The view of api spec 11, and `last_error`: why the newest delivery was given up. */
+/** The view of api spec 11, and `last_error`: what the newest failed try met, until one succeeds. */
 export function presentRule(rule: NotificationRule) {
   return {
     uuid: rule.uuid,

@@ -13,7 +13,7 @@ export interface DeliveryAttempt {
   responseStatus: number | null;
 }
 
-/** Notes a failed try that will be repeated. */
+/** Notes a failed try that will be repeated: on the delivery, and for people on its rule, whose failures it does not count. */
 export async function recordFailedAttempt(
   deps: ActDeps,
   uuid: string,
@@ -25,7 +25,20 @@ export async function recordFailedAttempt(
       lastError: attempt.error,
       responseStatus: attempt.responseStatus,
     });
-    if (rule) await act.manager.update(NotificationRule, rule.id, { lastRanMs: act.nowMs });
+    if (!rule) return;
+    const lastError = attempt.error && `${attempt.error} (try ${delivery.attempts + 1})`;
+    await act.manager.update(NotificationRule, rule.id, { lastError, lastRanMs: act.nowMs });
+  });
+}
+
+/** Notes why a delivery waits without having been tried; what a try met says more and stays. */
+export async function recordDeferral(deps: ActDeps, uuid: string, reason: string): Promise<void> {
+  await endIfPending(deps, uuid, async (act, { delivery, rule }) => {
+    if (delivery.lastError !== null) return;
+    await act.manager.update(Delivery, delivery.id, { lastError: reason });
+    if (rule?.lastError === null) {
+      await act.manager.update(NotificationRule, rule.id, { lastError: reason });
+    }
   });
 }
 

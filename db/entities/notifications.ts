@@ -20,6 +20,7 @@ export class NotificationRule {
   @Json() eventConfig: Record<string, unknown>;
   /** Deliveries given up in a row; 3 disable the rule. */
   @Int({ default: 0 }) numberOfFailures: number;
+  /** What the newest try met that failed, until one succeeds. */
   @LongText({ nullable: true }) lastError: string | null;
   @Big({ nullable: true }) lastRanMs: number | null;
   @Big() createdAtMs: number;

@@ -38,7 +38,7 @@ describe('the mail catcher', () => {
       MAIL_USE_TLS: false,
       MAIL_DEFAULT_SENDER: 'slipway@example.com',
       SERVER_HOSTNAME: 'localhost:1',
-      NOTIFICATION_SEND_TIMEOUT: 5,
+      MAIL_SEND_TIMEOUT: 2,
     });
     await mailer.send({
       to: 'ann@example.com',

@@ -31,6 +31,15 @@ export function deliveryOptions(timings: Timings = {}): ActivityOptions {
   };
 }
 
+/** One mail: mail servers take their time, so a lost worker is noticed by its silence. */
+export function mailOptions(timings: Timings = {}): ActivityOptions {
+  return {
+    ...deliveryOptions(timings),
+    startToCloseTimeout: timings.deliverTimeoutMs ?? '150s',
+    heartbeatTimeout: '20s',
+  };
+}
+
 /** The slot of a build: it runs as long as the build does, and its end tells that the host is gone. */
 export function holdOptions(timings: Timings = {}): ActivityOptions {
   return {

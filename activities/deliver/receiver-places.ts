@@ -1,0 +1,116 @@
+/** A call that may be made; `release` says whether it was answered, whatever the answer was. */
+export interface Place {
+  release(wasAnswered: boolean): void;
+}
+
+/** Why a call has to wait for another try: the receiver is `busy` with our calls, or `silent` lately. */
+export type NoPlace = 'busy' | 'silent';
+
+interface Receiver {
+  limit: number;
+  taken: number;
+  waiting: ((place: Place | NoPlace) => void)[];
+}
+
+export interface ReceiverPlacesOptions {
+  /** Calls that the worker makes at once. */
+  slots: number;
+  /** Default 2 s: how long a call waits for a place of a receiver that answers. */
+  waitMs?: number;
+  now?: () => number;
+}
+
+const START = 4;
+const MOST = 32;
+const PROMPT_MS = 1000;
+const SLOW_MS = 5000;
+const MOST_RECEIVERS = 5000;
+
+/**
+ * Shares the worker's calls between receivers, so that those that hang do not keep the others waiting. A receiver begins
+ * with a few calls at once; prompt answers double that, slow ones halve it, and one that does not answer is left one call
+ * until it does. All receivers that have not proven prompt share half of the slots.
+ */
+export class ReceiverPlaces {
+  readonly #receivers = new Map<string, Receiver>();
+  readonly #waitMs: number;
+  readonly #now: () => number;
+  #unproven = 0;
+
+  constructor(private readonly options: ReceiverPlacesOptions) {
+    this.#waitMs = options.waitMs ?? 2000;
+    this.#now = options.now ?? Date.now;
+  }
+
+  async take(name: string): Promise<Place | NoPlace> {
+    const receiver = this.#find(name);
+    if (receiver.taken < receiver.limit && this.#mayHold(receiver)) return this.#give(receiver);
+    if (receiver.limit === 1) return 'silent';
+    if (receiver.waiting.length >= 2 * receiver.limit || !this.#mayHold(receiver)) return 'busy';
+    return this.#wait(receiver);
+  }
+
+  #find(name: string): Receiver {
+    const receiver = this.#receivers.get(name) ?? { limit: START, taken: 0, waiting: [] };
+    // The one that was used longest ago is the first to be forgotten.
+    this.#receivers.delete(name);
+    this.#receivers.set(name, receiver);
+    if (this.#receivers.size > MOST_RECEIVERS) this.#forgetOne();
+    return receiver;
+  }
+
+  #forgetOne(): void {
+    for (const [name, { taken, waiting }] of this.#receivers) {
+      if (taken > 0 || waiting.length > 0) continue;
+      this.#receivers.delete(name);
+      return;
+    }
+  }
+
+  #mayHold({ limit }: Receiver): boolean {
+    return limit > START || this.#unproven < this.options.slots / 2;
+  }
+
+  #wait(receiver: Receiver): Promise<Place | NoPlace> {
+    const isUnproven = receiver.limit <= START;
+    if (isUnproven) this.#unproven += 1;
+    return new Promise((resolve) => {
+      const settle = (answer: Place | NoPlace): void => {
+        clearTimeout(timer);
+        receiver.waiting = receiver.waiting.filter((other) => other !== settle);
+        if (isUnproven) this.#unproven -= 1;
+        resolve(answer);
+      };
+      const timer = setTimeout(() => settle('busy'), this.#waitMs);
+      receiver.waiting.push(settle);
+    });
+  }
+
+  #give(receiver: Receiver): Place {
+    const isUnproven = receiver.limit <= START;
+    const startedAtMs = this.#now();
+    receiver.taken += 1;
+    if (isUnproven) this.#unproven += 1;
+    return {
+      release: (wasAnswered) => {
+        receiver.taken -= 1;
+        if (isUnproven) this.#unproven -= 1;
+        receiver.limit = nextLimit(receiver.limit, this.#now() - startedAtMs, wasAnswered);
+        this.#wake(receiver);
+      },
+    };
+  }
+
+  #wake(receiver: Receiver): void {
+    if (receiver.limit === 1) for (const settle of receiver.waiting) settle('silent');
+    const free = Math.max(receiver.limit - receiver.taken, 0);
+    for (const settle of receiver.waiting.slice(0, free)) settle(this.#give(receiver));
+  }
+}
+
+/** A refusal that comes at once costs nothing and proves nothing. */
+function nextLimit(limit: number, tookMs: number, wasAnswered: boolean): number {
+  if (!wasAnswered) return tookMs < PROMPT_MS ? limit : 1;
+  if (tookMs < PROMPT_MS) return Math.min(limit * 2, MOST);
+  return tookMs > SLOW_MS ? Math.max(Math.floor(limit / 2), 2) : Math.max(limit, 2);
+}
