@@ -102,8 +102,13 @@ export class Passwords {
   }
 
   private nowMs(): number {
-    return (this.options.now ?? Date.now)();
+    return (this.options.now ?? monotonicMs)();
   }
+}
+
+/** A step of the wall clock must not make a password be remembered for longer. */
+function monotonicMs(): number {
+  return performance.now();
 }
 
 export function createPasswords(

@@ -22,7 +22,7 @@ export type ReadDecision =
 
 interface Entry {
   decision: Promise<ReadDecision>;
-  untilMs: number;
+  madeAtMs: number;
 }
 
 /** May this token read this repository? One answer serves all requests of some seconds, and all that wait for it. */
@@ -38,8 +38,8 @@ export class ReadAccess {
     const nowMs = this.deps.now();
     const key = `${token.hash} ${formatRepositoryPath(path)}`;
     const known = this.entries.get(key);
-    if (known && known.untilMs > nowMs) return known.decision;
-    const entry = { decision: this.look(token, path, nowMs), untilMs: nowMs + this.lifetimeMs };
+    if (known && this.isFresh(known, nowMs)) return known.decision;
+    const entry = { decision: this.look(token, path, nowMs), madeAtMs: nowMs };
     this.remember(key, entry);
     try {
       const decision = await entry.decision;
@@ -50,6 +50,11 @@ export class ReadAccess {
       this.forget(key, entry);
       throw error;
     }
+  }
+
+  /** Not when the clock was set back meanwhile: a right that was taken away would count for hours. */
+  private isFresh({ madeAtMs }: Entry, nowMs: number): boolean {
+    return nowMs >= madeAtMs && nowMs < madeAtMs + this.lifetimeMs;
   }
 
   private async look(token: ProvenToken, path: RepositoryPath, nowMs: number): Promise<ReadDecision> {

@@ -10,6 +10,7 @@ import { createClientAddress } from '../auth/client-address';
 import { createPasswords } from '../auth/passwords';
 import { loadConfig } from '../config/load';
 import { createDataSource } from '../db/data-source';
+import { DatabaseClock } from '../db/database-clock';
 import { parseDurationMs } from '../model/durations';
 import { createRegistryHandler } from '../registry/handler';
 import { createStorage } from '../storage/create-storage';
@@ -27,11 +28,13 @@ async function main(): Promise<void> {
   const logger = createLogger('serve', config);
   await runProcess(logger, async ({ stopping, hurrying }) => {
     const dataSource = await createDataSource(config).initialize();
+    const clock = new DatabaseClock(dataSource, logger);
+    await clock.start();
     const storage = await createStorage(config);
     const passwords = createPasswords(config);
     const deps: ApiDeps = {
       ...{ config, logger, dataSource, storage, passwords },
-      now: Date.now,
+      now: clock.now,
       policy: accessPolicy(config),
       clientAddress: createClientAddress(config),
       address: { scheme: config.PREFERRED_URL_SCHEME, host: config.SERVER_HOSTNAME },
@@ -66,6 +69,7 @@ async function main(): Promise<void> {
     });
     logger.info({ isClean }, 'the last request has ended');
     await mailCatcher?.close();
+    clock.stop();
     await dataSource.destroy();
   });
 }

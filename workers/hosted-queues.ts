@@ -36,6 +36,8 @@ export interface WorkerContext {
   config: Config;
   logger: Logger;
   dataSource: DataSource;
+  /** Milliseconds since the epoch. */
+  now: () => number;
   connection: NativeConnection;
   client: Client;
   storage: Storage;
@@ -117,7 +119,11 @@ const HOSTS: Record<HostedQueue, (context: WorkerContext) => Hosted[]> = {
       activities: {
         ...createBuildRecordActivities({ ...buildDeps(context), storage: context.storage }),
         ...createOrphanActivities({ ...buildDeps(context), client: context.client, indexerState }),
-        ...createPurgeActivities({ dataSource: context.dataSource, storage: context.storage, now: Date.now }),
+        ...createPurgeActivities({
+          dataSource: context.dataSource,
+          storage: context.storage,
+          now: context.now,
+        }),
       },
       maxConcurrentActivityTaskExecutions: 20,
       shutdownGraceTime: '10s',
@@ -162,15 +168,15 @@ function workflowCode(): Pick<WorkerOptions, 'workflowBundle' | 'workflowsPath'>
     : { workflowsPath: require.resolve('../workflows/index') };
 }
 
-function buildDeps({ config, dataSource }: WorkerContext): BuildDeps {
+function buildDeps({ config, dataSource, now }: WorkerContext): BuildDeps {
   const address = { scheme: config.PREFERRED_URL_SCHEME, host: config.SERVER_HOSTNAME };
-  return { dataSource, now: Date.now, config, address };
+  return { dataSource, now, config, address };
 }
 
 function scanActivities(context: WorkerContext) {
-  const { config, dataSource, storage, logger } = context;
+  const { config, dataSource, now, storage, logger } = context;
   const folder = config.ADVISORIES_PATH;
-  const refresher = new AdvisoryRefresher({ dataSource, now: Date.now, folder, logger });
+  const refresher = new AdvisoryRefresher({ dataSource, now, folder, logger });
   return createScanActivities({ ...buildDeps(context), config, storage }, refresher);
 }
 
@@ -178,21 +184,22 @@ function scanActivities(context: WorkerContext) {
 export function buildStepDeps({
   config,
   dataSource,
-}: Pick<WorkerContext, 'config' | 'dataSource'>): BuildStepDeps {
+  now,
+}: Pick<WorkerContext, 'config' | 'dataSource' | 'now'>): BuildStepDeps {
   return {
     dataSource,
-    now: Date.now,
+    now,
     config,
     docker: createEngine(config.DOCKER_HOST),
     policy: createAddressPolicy({ allowedNetworks: config.OUTBOUND_ALLOWED_NETWORKS }),
   };
 }
 
-function deliverActivities({ config, dataSource }: WorkerContext) {
+function deliverActivities({ config, dataSource, now }: WorkerContext) {
   const policy = createAddressPolicy({ allowedNetworks: config.OUTBOUND_ALLOWED_NETWORKS });
   return createDeliverActivities({
     dataSource,
-    now: Date.now,
+    now,
     http: createOutboundHttp({ policy }),
     mailer: createMailer(config),
     places: new ReceiverPlaces({ slots: DELIVER_SLOTS }),

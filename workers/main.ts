@@ -8,6 +8,7 @@ import { cleanUp } from '../activities/build/clean-up';
 import { HandOver } from '../activities/build/hand-over';
 import { loadConfig } from '../config/load';
 import { createDataSource, PATIENT_LIMITS } from '../db/data-source';
+import { DatabaseClock } from '../db/database-clock';
 import { createStorage } from '../storage/create-storage';
 import { startHealthServer } from '../telemetry/health';
 import { createLogger } from '../telemetry/logger';
@@ -30,6 +31,9 @@ async function main(): Promise<void> {
   installRuntime(logger);
   await runProcess(logger, async (signals) => {
     const dataSource = await createDataSource(config, PATIENT_LIMITS).initialize();
+    const clock = new DatabaseClock(dataSource, logger);
+    await clock.start();
+    const { now } = clock;
     const storage = await createStorage(config);
     let client: Client | undefined;
     let workers: Worker[] = [];
@@ -48,12 +52,15 @@ async function main(): Promise<void> {
       client = new Client({ connection, namespace: config.TEMPORAL_NAMESPACE });
       const hostId = config.BUILD_HOST_ID ?? hostname();
       const handOver = new HandOver();
-      const context = { config, logger, dataSource, storage, connection, client, hostId, handOver };
+      const context = { config, logger, dataSource, now, storage, connection, client, hostId, handOver };
       workers = await createWorkers(context, queues);
-      if (queues.includes('build')) void sweepBuildHost({ config, dataSource, logger }, signals.stopping);
+      if (queues.includes('build')) {
+        void sweepBuildHost({ config, dataSource, now, logger }, signals.stopping);
+      }
       await serve({ context, workers, queues, signals });
       await removeWhatIsLeft(context);
     }
+    clock.stop();
     await dataSource.destroy();
   });
 }
@@ -95,8 +102,8 @@ async function prepare({ client, config, logger }: WorkerContext, queues: Hosted
 }
 
 /** Of builds whose workflows could not ask for it any more. */
-async function removeWhatIsLeft({ config, dataSource, logger, handOver }: WorkerContext): Promise<void> {
-  const steps = buildStepDeps({ config, dataSource });
+async function removeWhatIsLeft({ config, dataSource, now, logger, handOver }: WorkerContext): Promise<void> {
+  const steps = buildStepDeps({ config, dataSource, now });
   for (const attempt of handOver.left) {
     try {
       await cleanUp(steps, attempt);

@@ -1,10 +1,14 @@
 import { Client } from '@temporalio/client';
+import type { DataSource } from 'typeorm';
 
 import { loadConfig } from '../config/load';
 import { createDataSource } from '../db/data-source';
+import { DatabaseClock } from '../db/database-clock';
 import { outboxState } from '../db/stores/outbox';
+import { dueFromFuture } from '../db/stores/outbox-clock';
 import { indexerState } from '../scanner/indexer-state';
 import { startHealthServer } from '../telemetry/health';
+import type { Logger } from '../telemetry/logger';
 import { createLogger } from '../telemetry/logger';
 import { addGauge, createMetrics } from '../telemetry/metrics';
 import { runProcess, startMain } from '../telemetry/run-process';
@@ -12,11 +16,14 @@ import { createOutboxDeliveries } from './outbox-deliveries';
 import { OutboxRelay } from './outbox-relay';
 import { lazyConnection } from './runtime';
 
+const MEND_EVERY_MS = 30_000;
+
 /** The process `relay`: any number of them may run. */
 async function main(): Promise<void> {
   const config = loadConfig();
   const logger = createLogger('relay', config);
   const dataSource = createDataSource(config);
+  const clock = new DatabaseClock(dataSource, logger);
   const connection = lazyConnection(config);
   const client = new Client({ connection, namespace: config.TEMPORAL_NAMESPACE });
   const state = indexerState();
@@ -24,6 +31,7 @@ async function main(): Promise<void> {
     dataSource,
     deliver: createOutboxDeliveries({ client, config, indexerState: () => state }),
     logger,
+    now: clock.now,
   });
 
   await runProcess(logger, async ({ stopping }) => {
@@ -37,12 +45,14 @@ async function main(): Promise<void> {
     });
     addGauge(metrics, 'slipway_outbox_oldest_seconds', 'Age of the oldest undelivered row', async () => {
       const { oldestWaitingMs } = await outbox();
-      return oldestWaitingMs === null ? 0 : (Date.now() - oldestWaitingMs) / 1000;
+      return oldestWaitingMs === null ? 0 : (clock.now() - oldestWaitingMs) / 1000;
     });
     addGauge(metrics, 'slipway_relay_connected', '1 while Temporal takes events, 0 while it is away', () =>
       Promise.resolve(relay.isConnected ? 1 : 0),
     );
     await dataSource.initialize();
+    await clock.start();
+    const mending = setInterval(() => void mend(dataSource, clock, logger), MEND_EVERY_MS);
     await startHealthServer(
       config.SLIPWAY_HEALTH_PORT,
       async () => {
@@ -55,6 +65,8 @@ async function main(): Promise<void> {
     await relay.run();
     logger.info({}, 'relay stopped');
     await connection.close();
+    clearInterval(mending);
+    clock.stop();
     await dataSource.destroy();
   });
 }
@@ -68,6 +80,18 @@ function shareReads<T>(read: () => Promise<T>): () => Promise<T> {
     });
     return underWay;
   };
+}
+
+/** A clock that was set back must not hold events up until it is there again. */
+async function mend(dataSource: DataSource, clock: DatabaseClock, logger: Logger): Promise<void> {
+  try {
+    const rows = await dueFromFuture(dataSource, clock.now());
+    if (rows > 0) {
+      logger.warn({ rows }, 'the clock was set back; events that waited for a time to come are due');
+    }
+  } catch (err) {
+    logger.debug({ err }, 'the outbox could not be looked at');
+  }
 }
 
 void startMain(main);

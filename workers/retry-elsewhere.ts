@@ -14,8 +14,9 @@ export function retryElsewhere(context: Context): ActivityInterceptors {
           return await next(input);
         } catch (error) {
           // What it met before the end of its worker is its own failure.
-          if (!context.cancellationDetails?.workerShutdown || error instanceof ApplicationFailure)
-            {throw error;}
+          if (!context.cancellationDetails?.workerShutdown || error instanceof ApplicationFailure) {
+            throw error;
+          }
           throw ApplicationFailure.create({
             message: 'the worker is shutting down',
             type: 'WorkerShutdown',

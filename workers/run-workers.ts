@@ -51,8 +51,9 @@ async function letGo(
   hurrying: AbortSignal,
 ): Promise<void> {
   const builds = handOver.left.length;
-  if (builds > 0)
-    {logger.info({ builds, graceMs: buildGraceMs }, 'no new build is taken; those that run may end');}
+  if (builds > 0) {
+    logger.info({ builds, graceMs: buildGraceMs }, 'no new build is taken; those that run may end');
+  }
   if (await isSettled(held, buildGraceMs, hurrying)) return;
   logger.info({ builds: handOver.left.length }, 'handing builds over to other workers');
   handOver.begin();

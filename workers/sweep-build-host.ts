@@ -15,15 +15,20 @@ const EVERY_MS = 30_000;
  * schedule of Temporal's: only this process sees the folder, and it has to work when nobody remembers the host.
  */
 export async function sweepBuildHost(
-  { config, dataSource, logger }: { config: Config; dataSource: DataSource; logger: Logger },
+  {
+    config,
+    dataSource,
+    now,
+    logger,
+  }: { config: Config; dataSource: DataSource; now: () => number; logger: Logger },
   stopping: AbortSignal,
 ): Promise<void> {
-  const steps = buildStepDeps({ config, dataSource });
+  const steps = buildStepDeps({ config, dataSource, now });
   while (!stopping.aborted) {
     try {
       const removed = await sweepWorkDirectories({
         dataSource,
-        now: Date.now,
+        now,
         folder: config.BUILD_WORK_DIR,
         cleanUp: (attempt) => cleanUp(steps, attempt),
       });

@@ -7,6 +7,7 @@ import {
   claimLayer,
   completeLayer,
   forgetLayer,
+  isLeased,
   rejectLayer,
   releaseLayer,
 } from '../../commands/scans/layers';
@@ -147,7 +148,7 @@ async function planLayers(
   const isDone = new Set<string>();
   for (const layer of known) {
     if (layer.resultKey !== null) isDone.add(layer.layerDigest);
-    else if ((layer.leaseUntilMs ?? 0) > nowMs && layer.leaseOwner !== owner) isBusy.add(layer.layerDigest);
+    else if (isLeased(layer, nowMs) && layer.leaseOwner !== owner) isBusy.add(layer.layerDigest);
   }
   const missing = digests.filter((digest) => !isDone.has(digest) && !isBusy.has(digest));
   return { outcome: 'index', layers: missing, busyLayers: isBusy.size };

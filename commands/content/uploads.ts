@@ -82,7 +82,7 @@ export function takeUpload(
     if (!upload) throw unknownUpload(uuid);
     const { receivedBytes } = upload;
     const isStreaming = upload.leaseUntilMs !== null;
-    if (isStreaming && (upload.leaseUntilMs ?? 0) > act.nowMs) return { outcome: 'busy', receivedBytes };
+    if (isHeld(upload, act.nowMs)) return { outcome: 'busy', receivedBytes };
     const epoch = upload.leaseOwner === owner && !isStreaming ? upload.epoch : upload.epoch + 1;
     const storageKey = isStreaming ? deps.uploadKey(uuid, epoch) : upload.storageKey;
     await act.manager.update(
@@ -101,6 +101,11 @@ export function takeUpload(
       abandonedKey: isStreaming ? upload.storageKey : null,
     };
   });
+}
+
+/** A lease that ends later than any can was given before the clock was set back: its holder would have renewed it. */
+function isHeld({ leaseUntilMs }: Upload, nowMs: number): boolean {
+  return leaseUntilMs !== null && leaseUntilMs > nowMs && leaseUntilMs <= nowMs + LEASE_MS;
 }
 
 /** Keeps the session while a body streams; false when it was taken by another process. */

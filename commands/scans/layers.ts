@@ -29,6 +29,11 @@ export async function claimLayer(
   });
 }
 
+/** True while somebody reads the layer. A lease that ends later than any can was given before the clock was set back. */
+export function isLeased({ leaseUntilMs }: Pick<ScanLayer, 'leaseUntilMs'>, nowMs: number): boolean {
+  return leaseUntilMs !== null && leaseUntilMs > nowMs && leaseUntilMs <= nowMs + LEASE_MS;
+}
+
 /** Gives the layer back unread, unless somebody else has taken it over. */
 export async function releaseLayer(deps: ActDeps, layer: LayerRef, owner: string): Promise<void> {
   await runAct(deps, SYSTEM, async ({ manager }) => {

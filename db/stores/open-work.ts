@@ -1,5 +1,5 @@
 import type { DataSource } from 'typeorm';
-import { In, LessThan, MoreThan, Not } from 'typeorm';
+import { Between, In, Not } from 'typeorm';
 
 import type { BuildPhase } from '../../model/phases';
 import { FINAL_PHASES } from '../../model/phases';
@@ -10,6 +10,9 @@ import { Delivery } from '../entities/notifications';
 import { OutboxRow } from '../entities/outbox';
 import { Repository } from '../entities/repositories';
 import { IndexReportRow } from '../entities/scanning';
+
+/** What was written later than this after a moment that has passed bears the time of a clock that was set back. */
+const YOUNG_MS = 60_000;
 
 export interface OpenBuild {
   uuid: string;
@@ -28,7 +31,8 @@ export async function findOpenBuilds(
     .select(['b.uuid AS uuid', 'b.phase AS phase', 'n.name AS namespace'])
     .innerJoin(Repository, 'r', 'r.id = b.repositoryId')
     .innerJoin(Account, 'n', 'n.id = r.namespaceId')
-    .where('b.phase NOT IN (:...final) AND b.createdAtMs < :beforeMs', { final: FINAL_PHASES, beforeMs })
+    .where('b.phase NOT IN (:...final)', { final: FINAL_PHASES })
+    .andWhere('b.createdAtMs NOT BETWEEN :beforeMs AND :youngMs', { beforeMs, youngMs: beforeMs + YOUNG_MS })
     .orderBy('b.id')
     .limit(limit)
     .getRawMany<OpenBuild>();
@@ -43,7 +47,7 @@ export async function findPendingDeliveries(
   beforeMs: number,
   limit: number,
 ): Promise<string[]> {
-  const where = { status: 'pending' as const, createdAtMs: LessThan(beforeMs) };
+  const where = { status: 'pending' as const, createdAtMs: Not(Between(beforeMs, beforeMs + YOUNG_MS)) };
   const count = await dataSource.manager.countBy(Delivery, where);
   const rows = await dataSource.manager.find(Delivery, {
     select: { id: true, uuid: true },
@@ -102,7 +106,7 @@ export async function keepBuildsInUse(
   if (uuids.length === 0) return [];
   const rows = await dataSource.manager.findBy(Build, [
     { uuid: In(uuids), phase: Not(In(FINAL_PHASES)) },
-    { uuid: In(uuids), endedAtMs: MoreThan(afterMs) },
+    { uuid: In(uuids), endedAtMs: Between(afterMs, afterMs + YOUNG_MS) },
   ]);
   return rows.map((row) => row.uuid);
 }

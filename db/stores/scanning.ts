@@ -103,6 +103,7 @@ export interface LayerClaim {
 /** Takes the lease of a layer that nobody has read and nobody is reading; true when it is the caller's. */
 export async function claimLayer(manager: EntityManager, claim: LayerClaim): Promise<boolean> {
   const { digest, indexerState, owner, nowMs, leaseUntilMs } = claim;
+  // One that ends later than this claim would was given before the clock was set back.
   await manager.query(
     `INSERT INTO scan_layer (layer_digest, indexer_state, created_at_ms) VALUES (?, ?, ?)
        ON DUPLICATE KEY UPDATE id = id`,
@@ -111,8 +112,8 @@ export async function claimLayer(manager: EntityManager, claim: LayerClaim): Pro
   const result = await manager.query<{ affectedRows: number }>(
     `UPDATE scan_layer SET lease_owner = ?, lease_until_ms = ?
       WHERE layer_digest = ? AND indexer_state = ? AND result_key IS NULL AND error IS NULL
-        AND (lease_until_ms IS NULL OR lease_until_ms <= ? OR lease_owner = ?)`,
-    [owner, leaseUntilMs, digest, indexerState, nowMs, owner],
+        AND (lease_until_ms IS NULL OR lease_until_ms <= ? OR lease_until_ms > ? OR lease_owner = ?)`,
+    [owner, leaseUntilMs, digest, indexerState, nowMs, leaseUntilMs, owner],
   );
   return result.affectedRows > 0;
 }

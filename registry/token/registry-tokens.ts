@@ -19,10 +19,12 @@ export interface ProvenToken {
   identity: Identity;
   proof: string;
   grants: Grant[];
+  issuedAtMs: number;
   expiresAtMs: number;
 }
 
 const claimsSchema = z.object({
+  iat: z.number(),
   exp: z.number(),
   access: z.array(
     z.object({ type: z.literal('repository'), name: z.string(), actions: z.array(z.string()) }),
@@ -73,7 +75,7 @@ export class RegistryTokens {
     const hash = createHash('sha256').update(jwt).digest('base64url');
     const known = this.verified.get(hash);
     if (known) {
-      if (known.expiresAtMs > this.deps.now()) return known;
+      if (this.isTimely(known)) return known;
       this.verified.delete(hash);
       return undefined;
     }
@@ -94,18 +96,25 @@ export class RegistryTokens {
         clockTolerance: CLOCK_SKEW_S,
         currentDate: new Date(this.deps.now()),
       });
-      const { exp, access, context } = claimsSchema.parse(payload);
+      const { iat, exp, access, context } = claimsSchema.parse(payload);
       return {
         hash,
         identity: context.slipway.identity as Identity,
         proof: context.slipway.proof,
         grants: access.map(({ name, actions }) => ({ name, actions })),
+        issuedAtMs: iat * 1000,
         expiresAtMs: exp * 1000,
       };
     } catch (error) {
       if (isTokenFault(error)) return undefined;
       throw error;
     }
+  }
+
+  /** One of a time to come was made before the clock was set back, and would be good for too long. */
+  private isTimely({ issuedAtMs, expiresAtMs }: ProvenToken): boolean {
+    const nowMs = this.deps.now();
+    return issuedAtMs <= nowMs + CLOCK_SKEW_S * 1000 && expiresAtMs > nowMs;
   }
 
   private remember(proven: ProvenToken): void {

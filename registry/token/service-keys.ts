@@ -40,7 +40,7 @@ export class ServiceKeys {
   }
 
   async publicKey(kid: string): Promise<CryptoKey | undefined> {
-    if (!this.publicKeys.has(kid) && this.now() - this.loadedAtMs >= RELOAD_INTERVAL_MS) {
+    if (!this.publicKeys.has(kid) && Math.abs(this.now() - this.loadedAtMs) >= RELOAD_INTERVAL_MS) {
       this.loadedAtMs = this.now();
       for (const row of await serviceKeys(this.dataSource.manager, this.now())) await this.learn(row);
     }

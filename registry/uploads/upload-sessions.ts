@@ -48,10 +48,10 @@ export class UploadSessions {
 
   /** Takes a session for one body; waits a little for one that is under way. */
   async take(pusher: Pusher, path: RepositoryPath, uuid: string): Promise<TakenUpload> {
-    const endMs = Date.now() + BUSY_WAIT_MS;
+    const endMs = performance.now() + BUSY_WAIT_MS;
     for (;;) {
       const taken = await takeUpload(this.content, pusher, path, { uuid, owner: this.deps.processId });
-      if (taken.outcome === 'taken' || Date.now() >= endMs) return taken;
+      if (taken.outcome === 'taken' || performance.now() >= endMs) return taken;
       await delay(BUSY_POLL_MS);
     }
   }
