@@ -1,8 +1,12 @@
 import { strict as assert } from 'node:assert';
 
+import { mintRepositoryToken } from '../../auth/tokens';
+import { Account } from '../../db/entities/accounts';
 import { Blob } from '../../db/entities/content';
+import { Repository } from '../../db/entities/repositories';
+import { insertBuild } from '../support/builds';
 import type { BuiltUser } from '../support/factories';
-import { buildUser, uniqueName } from '../support/factories';
+import { buildRepository, buildRobot, buildUser, grant, uniqueName } from '../support/factories';
 import { buildImage, pushImage, putManifest } from '../support/images';
 import type { TestRegistry } from '../support/registry';
 import { startRegistry } from '../support/registry';
@@ -70,6 +74,79 @@ describe('mounts', () => {
     const into = `${stranger.account.name}/${uniqueName('loot')}`;
     for (const from of [source, null]) assert.equal((await mount(digest, from, into, thief)).status, 202);
     await thief.expect(404, 'HEAD', `/v2/${into}/blobs/${digest}`);
+  });
+
+  describe('of a build', () => {
+    let image: string;
+    let digest: string;
+
+    /** A client with the token of a build of `target`, which pulls as this robot. */
+    async function buildClient(pullRobotId: number | null) {
+      const { manager } = registry.dataSource;
+      const [, name = ''] = target.split('/');
+      const repository = await buildRepository(manager, { namespace: owner.account, name });
+      const repositoryId = repository.id;
+      const { uuid } = await insertBuild(registry.dataSource, { repositoryId, pullRobotId });
+      const { password } = await mintRepositoryToken(manager, {
+        repositoryId,
+        kind: 'build',
+        role: 'write',
+        friendlyName: 'a build',
+        buildUuid: uuid,
+        nowMs: Date.now(),
+      });
+      return new RegistryClient(registry.url, { username: '$token', password });
+    }
+
+    beforeEach(async () => {
+      digest = await client.pushBlob(source, uniqueName('private base'));
+      image = source.split('/')[1] ?? '';
+    });
+
+    /** A robot of the owner; with `read` it may pull the source. */
+    async function pullRobot({ read }: { read: boolean }) {
+      const { manager } = registry.dataSource;
+      const robot = await buildRobot(manager, { namespace: owner.account });
+      const repository = await manager.findOneByOrFail(Repository, {
+        namespaceId: owner.account.id,
+        name: image,
+      });
+      if (read) await grant(manager, repository, robot.account, 'read');
+      return robot.account;
+    }
+
+    it('reach what its pull robot may pull', async () => {
+      const robot = await pullRobot({ read: true });
+      const builder = await buildClient(robot.id);
+      for (const from of [null, source]) {
+        assert.equal((await mount(digest, from, target, builder)).status, 201);
+      }
+      await builder.expect(200, 'HEAD', `/v2/${target}/blobs/${digest}`);
+    });
+
+    it('do not reach more than that', async () => {
+      const robot = await pullRobot({ read: false });
+      const builder = await buildClient(robot.id);
+      for (const from of [null, source]) {
+        assert.equal((await mount(digest, from, target, builder)).status, 202);
+      }
+    });
+
+    it('reach nothing private without a robot, or with one that is switched off', async () => {
+      assert.equal((await mount(digest, source, target, await buildClient(null))).status, 202);
+      const robot = await pullRobot({ read: true });
+      await registry.dataSource.manager.update(Account, robot.id, { enabled: false });
+      target = `${owner.account.name}/${uniqueName('target')}`;
+      assert.equal((await mount(digest, source, target, await buildClient(robot.id))).status, 202);
+    });
+
+    it('give nobody but the mount the rights of the robot', async () => {
+      const robot = await pullRobot({ read: true });
+      const builder = await buildClient(robot.id);
+      const scope = `repository:${source}:pull`;
+      const response = await builder.call('GET', `/v2/${source}/blobs/${digest}`, { scope });
+      assert.equal(response.status, 401);
+    });
   });
 
   it('refuse a digest that is none', async () => {
