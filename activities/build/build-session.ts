@@ -11,7 +11,12 @@ import type { RegistryCredentials } from './step-deps';
 const PROTO = `
   syntax = "proto3";
   message CredentialsRequest { string Host = 1; }
-  message CredentialsResponse { string Username = 1; string Secret = 2; }`;
+  message CredentialsResponse { string Username = 1; string Secret = 2; }
+  message HealthCheckRequest { string service = 1; }
+  message HealthCheckResponse { int32 status = 1; }`;
+
+/** Of grpc.health.v1. */
+const SERVING = 1;
 
 export interface BuildSession {
   id: string;
@@ -32,7 +37,7 @@ export async function openBuildSession(docker: Docker, credentials: HostCredenti
   const socket = await dialSession(docker, id);
   const credentialsOfServer = ServerCredentials.createInsecure();
   const server = new Server();
-  server.addService(authService(), answers(credentials));
+  server.addService(sessionServices(), answers(credentials));
   server.createConnectionInjector(credentialsOfServer).injectConnection(socket);
   return {
     id,
@@ -68,20 +73,25 @@ interface CredentialsRequest {
   Host: string;
 }
 
-function authService(): ServiceDefinition {
+/** The engine asks for our health every second and drops a session that does not answer. */
+function sessionServices(): ServiceDefinition {
   const { root } = parse(PROTO);
-  const request = root.lookupType('CredentialsRequest');
-  const response = root.lookupType('CredentialsResponse');
-  return {
-    Credentials: {
-      path: '/moby.filesync.v1.Auth/Credentials',
+  const unary = (path: string, message: string) => {
+    const request = root.lookupType(`${message}Request`);
+    const response = root.lookupType(`${message}Response`);
+    return {
+      path,
       requestStream: false,
       responseStream: false,
       requestSerialize: (value: object) => Buffer.from(request.encode(value).finish()),
       requestDeserialize: (bytes: Buffer) => request.toObject(request.decode(bytes), { defaults: true }),
       responseSerialize: (value: object) => Buffer.from(response.encode(value).finish()),
       responseDeserialize: (bytes: Buffer) => response.toObject(response.decode(bytes)),
-    },
+    };
+  };
+  return {
+    Credentials: unary('/moby.filesync.v1.Auth/Credentials', 'Credentials'),
+    Check: unary('/grpc.health.v1.Health/Check', 'HealthCheck'),
   };
 }
 
@@ -92,6 +102,9 @@ function answers({ host, username, password }: HostCredentials): UntypedServiceI
       callback: (error: null, value: { Username?: string; Secret?: string }) => void,
     ) {
       callback(null, call.request.Host === host ? { Username: username, Secret: password } : {});
+    },
+    Check(_call: unknown, callback: (error: null, value: { status: number }) => void) {
+      callback(null, { status: SERVING });
     },
   };
 }

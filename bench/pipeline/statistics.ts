@@ -21,6 +21,8 @@ export function fitCost(
   small: { units: number; ms: number },
   large: { units: number; ms: number },
 ): LinearCost {
-  const msPerUnit = Math.max(0.1, (large.ms - small.ms) / (large.units - small.units));
+  // Noise may hide the difference; the fixed part is never more than two thirds of the larger run.
+  const least = large.ms / large.units / 3;
+  const msPerUnit = Math.max(least, (large.ms - small.ms) / (large.units - small.units));
   return { msPerUnit, fixedMs: Math.max(0, small.ms - small.units * msPerUnit) };
 }
