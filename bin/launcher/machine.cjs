@@ -38,7 +38,8 @@ function createMachine(given = process.env) {
     isDebian: fs.existsSync('/etc/debian_version') && Boolean(which('apt-get', env)),
     which: (/** @type {string} */ name) => which(name, env),
     exists: (/** @type {string} */ file) => fs.existsSync(file),
-    capture,
+    /** @type {typeof capture} */
+    capture: (command, args, options) => capture(command, args, { env, ...options }),
     hostname: os.hostname(),
   };
 }
