@@ -4,15 +4,17 @@ import type { DataSource } from 'typeorm';
 
 import type { Config } from '../config/schema';
 import { pendingMigrations } from '../db/migrate';
+import { requireSecretKey } from '../db/secret-key';
 import type { OutboxState } from '../db/stores/outbox';
 import { outboxState } from '../db/stores/outbox';
 import { createStorage } from '../storage/create-storage';
+import { checkBlobs, describeBlobs } from './check-blobs';
 import type { Command } from './command';
 import { print } from './command';
 import { reasonOf, withDatabase } from './database';
 
 interface CheckResult {
-  name: 'database' | 'schema' | 'storage' | 'outbox';
+  name: 'database' | 'schema' | 'secrets' | 'storage' | 'outbox' | 'blobs';
   isHealthy: boolean;
   /** One line for people. */
   detail: string;
@@ -32,10 +34,13 @@ export const checkCommand: Command = {
   words: ['check'],
   positionals: [],
   summary:
-    'tell whether database, schema, storage and outbox are as they should be; exit code 1 if one is not',
-  options: { json: { type: 'boolean', help: 'print one JSON object for scripts' } },
+    'tell whether database, schema, secret key, storage and outbox are as they should be; exit code 1 if one is not',
+  options: {
+    json: { type: 'boolean', help: 'print one JSON object for scripts' },
+    blobs: { type: 'boolean', help: 'also look for the bytes of every blob; for after a restore' },
+  },
   async run({ options }, config) {
-    const report = await check(config);
+    const report = await check(config, options.blobs === true);
     if (options.json) print(JSON.stringify(report));
     else {
       for (const { name, isHealthy, detail } of report.checks) {
@@ -46,9 +51,10 @@ export const checkCommand: Command = {
   },
 };
 
-async function check(config: Config): Promise<Report> {
+async function check(config: Config, withBlobs: boolean): Promise<Report> {
   const [database, storage] = await Promise.all([checkDatabase(config), checkStorage(config)]);
   const checks = [...database.checks, storage];
+  if (withBlobs && checks.every(({ isHealthy }) => isHealthy)) checks.push(await checkAllBlobs(config));
   return { isHealthy: checks.every(({ isHealthy }) => isHealthy), checks, outbox: database.outbox };
 }
 
@@ -61,7 +67,8 @@ async function checkDatabase(config: Config): Promise<Pick<Report, 'checks' | 'o
       const state = await outboxState(dataSource);
       const oldestWaitingAgeMs = state.oldestWaitingMs === null ? null : Date.now() - state.oldestWaitingMs;
       const outbox = { waiting: state.waiting, parked: state.parked, oldestWaitingAgeMs };
-      return { checks: [database, schema, checkOutbox(state, oldestWaitingAgeMs)], outbox };
+      const secrets = await checkSecrets(dataSource);
+      return { checks: [database, schema, secrets, checkOutbox(state, oldestWaitingAgeMs)], outbox };
     });
   } catch (error) {
     return { checks: [{ name: 'database', isHealthy: false, detail: reasonOf(error) }] };
@@ -76,6 +83,21 @@ async function checkSchema(dataSource: DataSource): Promise<CheckResult> {
     isHealthy: false,
     detail: `${pending.length} migration(s) have not run; run "migrate"`,
   };
+}
+
+async function checkSecrets(dataSource: DataSource): Promise<CheckResult> {
+  try {
+    await requireSecretKey(dataSource);
+    return { name: 'secrets', isHealthy: true, detail: 'open with DATABASE_SECRET_KEY' };
+  } catch (error) {
+    return { name: 'secrets', isHealthy: false, detail: reasonOf(error) };
+  }
+}
+
+async function checkAllBlobs(config: Config): Promise<CheckResult> {
+  const storage = await createStorage(config);
+  const result = await withDatabase(config, (dataSource) => checkBlobs(dataSource, storage));
+  return { name: 'blobs', isHealthy: result.missing.length === 0, detail: describeBlobs(result) };
 }
 
 function checkOutbox({ waiting, parked }: OutboxState, ageMs: number | null): CheckResult {

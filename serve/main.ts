@@ -11,6 +11,7 @@ import { createPasswords } from '../auth/passwords';
 import { loadConfig } from '../config/load';
 import { createDataSource } from '../db/data-source';
 import { DatabaseClock } from '../db/database-clock';
+import { requireSecretKey } from '../db/secret-key';
 import { parseDurationMs } from '../model/durations';
 import { createRegistryHandler } from '../registry/handler';
 import { createStorage } from '../storage/create-storage';
@@ -28,6 +29,7 @@ async function main(): Promise<void> {
   const logger = createLogger('serve', config);
   await runProcess(logger, async ({ stopping, hurrying }) => {
     const dataSource = await createDataSource(config).initialize();
+    await requireSecretKey(dataSource);
     const clock = new DatabaseClock(dataSource, logger);
     await clock.start();
     const storage = await createStorage(config);

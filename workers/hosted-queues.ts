@@ -118,7 +118,12 @@ const HOSTS: Record<HostedQueue, (context: WorkerContext) => Hosted[]> = {
       taskQueue: QUEUES.maintenance,
       activities: {
         ...createBuildRecordActivities({ ...buildDeps(context), storage: context.storage }),
-        ...createOrphanActivities({ ...buildDeps(context), client: context.client, indexerState }),
+        ...createOrphanActivities({
+          ...buildDeps(context),
+          client: context.client,
+          indexerState,
+          isScanning: context.config.FEATURE_SECURITY_SCANNER,
+        }),
         ...createPurgeActivities({
           dataSource: context.dataSource,
           storage: context.storage,

@@ -9,6 +9,7 @@ import { HandOver } from '../activities/build/hand-over';
 import { loadConfig } from '../config/load';
 import { createDataSource, PATIENT_LIMITS } from '../db/data-source';
 import { DatabaseClock } from '../db/database-clock';
+import { requireSecretKey } from '../db/secret-key';
 import { createStorage } from '../storage/create-storage';
 import { startHealthServer } from '../telemetry/health';
 import { createLogger } from '../telemetry/logger';
@@ -31,6 +32,7 @@ async function main(): Promise<void> {
   installRuntime(logger);
   await runProcess(logger, async (signals) => {
     const dataSource = await createDataSource(config, PATIENT_LIMITS).initialize();
+    await requireSecretKey(dataSource);
     const clock = new DatabaseClock(dataSource, logger);
     await clock.start();
     const { now } = clock;

@@ -81,7 +81,7 @@ describe('the command line', () => {
     assert.deepEqual(report.outbox, { waiting: 0, parked: 0, oldestWaitingAgeMs: null });
     assert.deepEqual(
       report.checks.map(({ name }) => name),
-      ['database', 'schema', 'outbox', 'storage'],
+      ['database', 'schema', 'secrets', 'outbox', 'storage'],
     );
   });
 
