@@ -3,7 +3,8 @@ import { WorkflowNotFoundError } from '@temporalio/client';
 
 import type { BuildDeps } from '../../commands/builds/build-deps';
 import { markBuildLost } from '../../commands/builds/finish-build';
-import { giveUpDelivery } from '../../commands/notifications/deliveries';
+import { giveUpDelivery, repeatDelivery } from '../../commands/notifications/deliveries';
+import { askForScanAgain } from '../../commands/scans/ask-for-scan-again';
 import { failLostScan } from '../../commands/scans/fail-lost-scan';
 import type { OpenBuild, QueuedScan } from '../../db/stores/open-work';
 import {
@@ -12,6 +13,7 @@ import {
   findQueuedScans,
   isBuildOnItsWay,
   isDeliveryOnItsWay,
+  isScanOnItsWay,
 } from '../../db/stores/open-work';
 
 export interface Orphan {
@@ -22,11 +24,15 @@ export interface Orphan {
   namespace: string | null;
   /** What a person reads in the record. */
   reason: string;
+  /** Temporal never heard of it, as after a restore: it is done again where that is possible. */
+  isUnknown?: boolean;
 }
 
 export interface OrphanDeps extends BuildDeps {
   client: Client;
   indexerState: () => string;
+  /** Scans that Temporal does not know are asked for again; false where nothing is scanned. */
+  isScanning?: boolean;
   /** How long a build queue may take to answer; 2 s by default. */
   queryMs?: number;
 }
@@ -58,7 +64,7 @@ export function createOrphanActivities(deps: OrphanDeps): OrphanActivities {
       ];
     },
 
-    async settleOrphan({ kind, id, namespace, reason }) {
+    async settleOrphan({ kind, id, namespace, reason, isUnknown = false }) {
       switch (kind) {
         case 'build':
           await markBuildLost(deps, id, reason);
@@ -66,8 +72,10 @@ export function createOrphanActivities(deps: OrphanDeps): OrphanActivities {
           if (namespace !== null) await freeSlot(deps.client, namespace, id);
           return;
         case 'delivery':
+          if (isUnknown && (await repeatDelivery(deps, id))) return;
           return giveUpDelivery(deps, id, reason);
         case 'scan':
+          if (isUnknown) return askForScanAgain(deps, Number(id));
           return failLostScan(deps, Number(id), reason);
         default:
           kind satisfies never;
@@ -139,19 +147,25 @@ async function inspectDelivery(deps: OrphanDeps, id: string): Promise<Orphan | u
   if (await isDeliveryOnItsWay(deps.dataSource, id)) return undefined;
   const workflow = await stateOf(deps.client, `delivery:${id}`);
   if (isAlive(workflow)) return undefined;
-  return { kind: 'delivery', id, namespace: null, reason: describeEnd('delivery', workflow) };
+  const isUnknown = workflow === undefined;
+  return { kind: 'delivery', id, namespace: null, reason: describeEnd('delivery', workflow), isUnknown };
 }
 
-/** A scan that nobody started yet, or that an older version did, is left to the next push or re-index. */
+/** A scan that was begun and that Temporal does not know is asked for again, one whose workflow ended badly has failed. */
 async function inspectScan(deps: OrphanDeps, scan: QueuedScan): Promise<Orphan | undefined> {
   const id = `scan:${scan.repositoryId}:${scan.digest}:${deps.indexerState()}`;
   const workflow = await stateOf(deps.client, id);
-  if (workflow === undefined || isAlive(workflow) || workflow === 'COMPLETED') return undefined;
+  if (isAlive(workflow) || workflow === 'COMPLETED') return undefined;
+  const isUnknown = workflow === undefined;
+  if (isUnknown && (!deps.isScanning || (await isScanOnItsWay(deps.dataSource, scan.manifestId)))) {
+    return undefined;
+  }
   return {
     kind: 'scan',
     id: String(scan.manifestId),
     namespace: null,
     reason: describeEnd('scan', workflow),
+    isUnknown,
   };
 }
 

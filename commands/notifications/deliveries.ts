@@ -1,6 +1,9 @@
 import { randomUUID } from 'node:crypto';
 
+import { IsNull, Not } from 'typeorm';
+
 import { BellNotification, Delivery, NotificationRule } from '../../db/entities/notifications';
+import { OutboxRow } from '../../db/entities/outbox';
 import type { BellTarget, OwedDelivery } from '../../db/stores/notifications';
 import { findBellAccounts, lockDelivery } from '../../db/stores/notifications';
 import { FAILURES_THAT_DISABLE_A_RULE } from '../../model/events';
@@ -49,6 +52,19 @@ export async function completeDelivery(
   responseStatus: number | null,
 ): Promise<void> {
   await endIfPending(deps, uuid, (act, owed) => markDelivered(act, owed, responseStatus));
+}
+
+/**
+ * Makes the relay tell Temporal of a pending delivery once more, for a Temporal that lost it; receivers know the repeated message
+ * by the delivery's id. False when what it was told from is gone.
+ */
+export async function repeatDelivery({ dataSource, now }: ActDeps, uuid: string): Promise<boolean> {
+  const { affected } = await dataSource.manager.update(
+    OutboxRow,
+    { eventId: uuid, deliveredAtMs: Not(IsNull()) },
+    { deliveredAtMs: null, claimedUntilMs: null, availableAtMs: now() },
+  );
+  return (affected ?? 0) > 0;
 }
 
 /** Nothing more is tried: the rule counts one failure and shows why; null when only the time ran out. */

@@ -91,6 +91,15 @@ export async function isBuildOnItsWay(dataSource: DataSource, buildId: string): 
     .getExists();
 }
 
+/** The same of a scan. */
+export async function isScanOnItsWay(dataSource: DataSource, manifestId: number): Promise<boolean> {
+  return dataSource.manager
+    .createQueryBuilder(OutboxRow, 'o')
+    .where('o.deliveredAtMs IS NULL AND o.parkedAtMs IS NULL AND o.kind = :kind', { kind: 'manifest.pushed' })
+    .andWhere('o.payload LIKE :part', { part: `%"manifestId":${manifestId},%` })
+    .getExists();
+}
+
 /** The same of a delivery, whose outbox row bears its uuid. */
 export async function isDeliveryOnItsWay(dataSource: DataSource, uuid: string): Promise<boolean> {
   const row = await dataSource.manager.findOneBy(OutboxRow, { eventId: uuid });

@@ -52,6 +52,7 @@ describe('orphans', function () {
       },
       indexerState: () => 'state',
       queryMs: 300,
+      isScanning: true,
     });
   });
 
@@ -196,6 +197,35 @@ describe('orphans', function () {
     assert.equal(await orphan(uuid), undefined);
   });
 
+  it('settle: a delivery that Temporal lost is told to it once more, one that it ended is not', async () => {
+    const uuid = await aDelivery();
+    await runAct({ dataSource, now: Date.now }, SYSTEM, (act) =>
+      enqueue(act, { ...deliveryEvent(uuid), orderingKey: `delivery:${uuid}`, eventId: uuid }),
+    );
+    await dataSource.manager.update(OutboxRow, { eventId: uuid }, { deliveredAtMs: 1 });
+    const lost = await orphan(uuid);
+    assert.equal(lost?.isUnknown, true);
+    await activities.settleOrphan(lost);
+    const row = await dataSource.manager.findOneByOrFail(OutboxRow, { eventId: uuid });
+    assert.equal(row.deliveredAtMs, null);
+    assert.equal((await dataSource.manager.findOneByOrFail(Delivery, { uuid })).status, 'pending');
+    assert.equal(await orphan(uuid), undefined);
+    await dataSource.manager.update(OutboxRow, { eventId: uuid }, { deliveredAtMs: 1 });
+    await terminated(`delivery:${uuid}`);
+    const ended = await orphan(uuid);
+    assert.equal(ended?.isUnknown, false);
+    await activities.settleOrphan(ended);
+    assert.equal((await dataSource.manager.findOneByOrFail(Delivery, { uuid })).status, 'failed');
+  });
+
+  it('settle: a delivery whose outbox row is gone is given up, though Temporal never heard of it', async () => {
+    const uuid = await aDelivery();
+    const lost = await orphan(uuid);
+    assert.ok(lost?.isUnknown);
+    await activities.settleOrphan(lost);
+    assert.equal((await dataSource.manager.findOneByOrFail(Delivery, { uuid })).status, 'failed');
+  });
+
   it('settle: a build ends as an internal error with the reason, loses its right to push and its slot', async () => {
     const { uuid, namespace, repositoryId } = await aBuild('building');
     const token = await dataSource.manager.save(
@@ -236,7 +266,7 @@ describe('orphans', function () {
     assert.equal(build.phase, 'internalerror');
   });
 
-  it('are scans whose workflow was terminated, and settle as failed', async () => {
+  it('are scans whose workflow was terminated, and settle as failed; one that was lost is done again', async () => {
     const { repositoryId } = await aBuild('complete');
     const manager = dataSource.manager;
     const aScan = async () => {
@@ -245,13 +275,22 @@ describe('orphans', function () {
       await manager.insert(IndexReportRow, { manifestId: manifest.id, status: 'queued' });
       return { id: manifest.id, workflowId: `scan:${repositoryId}:${digest}:state` };
     };
-    const [gone, alive, notStarted] = [await aScan(), await aScan(), await aScan()];
+    const [gone, alive, lost] = [await aScan(), await aScan(), await aScan()];
     await terminated(gone.workflowId);
     await open(alive.workflowId);
     const found = await orphan(String(gone.id));
     assert.equal(found?.reason, 'the workflow of this scan was terminated by an operator');
     assert.equal(await orphan(String(alive.id)), undefined);
-    assert.equal(await orphan(String(notStarted.id)), undefined);
+    // Temporal lost it: it is asked for once more, and only once.
+    const unknown = await orphan(String(lost.id));
+    assert.equal(unknown?.isUnknown, true);
+    await activities.settleOrphan(unknown);
+    assert.equal(await orphan(String(lost.id)), undefined);
+    const asked = await manager.findBy(OutboxRow, { kind: 'manifest.pushed' });
+    assert.deepEqual(
+      asked.map(({ payload }) => (payload as { manifestId: number }).manifestId),
+      [lost.id],
+    );
     await activities.settleOrphan(found);
     const row = await manager.findOneByOrFail(IndexReportRow, { manifestId: gone.id });
     assert.deepEqual([row.status, row.error], ['failed', found.reason]);
