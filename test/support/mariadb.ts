@@ -20,11 +20,12 @@ let server: Promise<DatabaseServer> | undefined;
 
 /** The private MariaDB of this test run: started by whoever asks first, stopped at the end. */
 export function mariadb(): Promise<DatabaseServer> {
-  server ??= start();
+  server ??= anotherMariadb();
   return server;
 }
 
-async function start(): Promise<DatabaseServer> {
+/** One more server, empty; stopped at the end of the run. */
+export async function anotherMariadb(): Promise<DatabaseServer> {
   const folder = mkdtempSync(join(tmpdir(), 'slipway-test-mysql-'));
   const user = process.getuid?.() === 0 ? ['--user=root'] : [];
   execFileSync(

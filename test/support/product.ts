@@ -74,9 +74,40 @@ async function startProduct(): Promise<Product> {
   if (!existsSync(join(DIST, 'serve', 'main.js'))) {
     throw new Error('build the product first: npm run build:dist');
   }
-  const home = mkdtempSync(join(tmpdir(), 'slipway-product-'));
+  const home = makeHome();
   const temporal = await ownTemporal(join(home, 'temporal.db'));
-  const config = await configure(home, temporal);
+  const config = await configure(home, temporal, await emptyDatabase());
+  return runProduct({ home, config, temporal, parts: Object.keys(PARTS) as PartName[] });
+}
+
+/**
+ * One more product, on a database and with storage that `fill` put there, an empty Temporal and ports of its own; without
+ * a build worker.
+ */
+export async function restoredProduct(
+  databaseUrl: string,
+  fill: (home: string, config: Config) => Promise<void>,
+): Promise<Product> {
+  const home = makeHome();
+  const temporal = await ownTemporal(join(home, 'temporal.db'));
+  const configured = await configure(home, temporal, databaseUrl);
+  const config = { ...configured, WORKFLOW_TIMINGS: { reapOrphansEveryMs: 2000 } };
+  await fill(home, config);
+  return runProduct({ home, config, temporal, parts: ['serve', 'relay', 'worker'] });
+}
+
+function makeHome(): string {
+  return mkdtempSync(join(tmpdir(), 'slipway-product-'));
+}
+
+interface Place {
+  home: string;
+  config: Config;
+  temporal: OwnTemporal;
+  parts: PartName[];
+}
+
+async function runProduct({ home, config, temporal, parts }: Place): Promise<Product> {
   const configPath = join(home, 'config.yaml');
   writeFileSync(configPath, JSON.stringify(config));
   const dataSource = createDataSource(config);
@@ -126,7 +157,7 @@ async function startProduct(): Promise<Product> {
     await temporal.dispose();
     rmSync(home, { recursive: true, force: true });
   });
-  for (const part of Object.keys(PARTS) as PartName[]) await made.start(part);
+  for (const part of parts) await made.start(part);
   return made;
 }
 
@@ -144,14 +175,14 @@ async function untilReady(part: PartName, started: RunningProcess, healthPort: n
   }, 60_000);
 }
 
-async function configure(home: string, temporal: OwnTemporal): Promise<Config> {
+async function configure(home: string, temporal: OwnTemporal, databaseUrl: string): Promise<Config> {
   const port = await freePort();
   for (const folder of ['storage', 'builds', 'mail', 'advisories']) mkdirSync(join(home, folder));
   const smtpPort = await freePort();
   return parseConfig({
     SERVER_HOSTNAME: `127.0.0.1:${port}`,
     LISTEN_PORT: port,
-    DATABASE_URL: await emptyDatabase(),
+    DATABASE_URL: databaseUrl,
     DATABASE_SECRET_KEY: TEST_SECRET_KEY,
     TEMPORAL_ADDRESS: temporal.address,
     DISTRIBUTED_STORAGE_CONFIG: { default: ['LocalStorage', { storage_path: join(home, 'storage') }] },
