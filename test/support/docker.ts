@@ -53,6 +53,9 @@ async function startEngine(): Promise<string> {
   atEndOfRun(async () => {
     await daemon.stop('SIGTERM');
     execFileSync('ip', ['link', 'del', bridge]);
+    // Stays mounted once a container had the machine's network.
+    const network = join(folder, 'exec', 'netns', 'default');
+    if (existsSync(network)) execFileSync('umount', ['-l', network]);
     rmSync(folder, { recursive: true, force: true });
   });
   await eventually(async () => {

@@ -18,10 +18,22 @@ export interface DatabaseServer {
 
 let server: Promise<DatabaseServer> | undefined;
 
-/** The private MariaDB of this test run: started by whoever asks first, stopped at the end. */
+/**
+ * The private MariaDB of this test run: started by whoever asks first, stopped at the end. `SLIPWAY_TEST_DATABASE`
+ * (`mysql://root:password@127.0.0.1:3306`) names another server in its place, say a MySQL.
+ */
 export function mariadb(): Promise<DatabaseServer> {
-  server ??= anotherMariadb();
+  const named = process.env.SLIPWAY_TEST_DATABASE;
+  server ??= named ? Promise.resolve(serverAt(new URL(named))) : anotherMariadb();
   return server;
+}
+
+function serverAt(address: URL): DatabaseServer {
+  return {
+    port: Number(address.port || 3306),
+    pid: 0,
+    url: (database) => new URL(`/${database}`, address).href,
+  };
 }
 
 /** One more server, empty; stopped at the end of the run. */
