@@ -70,7 +70,7 @@ describe('the container image', function () {
     const { output } = await containers.run(
       [
         '-c',
-        'cd /opt/slipway && ls -A . bin dist node_modules node_modules/.bin && find . -name "*.ts" | head -5',
+        'cd /opt/slipway && ls -A . bin dist node_modules node_modules/.bin && find bin dist -name "*.ts"',
       ],
       { entrypoint: 'sh' },
     );
