@@ -91,7 +91,8 @@ async function askForScan(
   if (!push.manifest.config) return;
   await enqueue(act, {
     kind: 'manifest.pushed',
-    orderingKey: `repository:${repository.id}`,
+    // Scans wait neither for each other nor for builds.
+    orderingKey: `scan:${repository.id}:${push.digest}`,
     payload: {
       repositoryId: repository.id,
       manifestId,

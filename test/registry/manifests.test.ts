@@ -107,7 +107,7 @@ describe('manifests', () => {
     assert.equal(entry?.username, repository.split('/')[0]);
     assert.equal(await manager.countBy(AuditLog, { namespaceId, repositoryId: id, kind: 'create_repo' }), 1);
     const rows = await manager.findBy(OutboxRow, {
-      orderingKey: `repository:${id}`,
+      orderingKey: `scan:${id}:${image.digest}`,
       kind: 'manifest.pushed',
     });
     const scan = rows.at(-1)?.payload as { digest: string; tag: string };

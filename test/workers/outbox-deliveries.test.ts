@@ -11,6 +11,7 @@ import type { DataSource } from 'typeorm';
 
 import { OutboxRow } from '../../db/entities/outbox';
 import { outboxState } from '../../db/stores/outbox';
+import { claimRuns } from '../../db/stores/outbox-claims';
 import type { OutboxKind, OutboxMessages } from '../../model/outbox-messages';
 import { createOutboxDeliveries } from '../../workers/outbox-deliveries';
 import type { DeliverRow } from '../../workers/outbox-relay';
@@ -245,6 +246,27 @@ describe('the relay and a Temporal server that comes and goes', function () {
       await connection.close();
       await server.dispose();
     }
+  });
+
+  it('starts once what a relay was killed with between the start and its mark', async () => {
+    const { client } = await temporal();
+    await dataSource.manager.deleteAll(OutboxRow);
+    const deliver = createOutboxDeliveries({ client, config: CONFIG, indexerState: () => 's' });
+    const events = [await commitEvent(dataSource, 'killed'), await commitEvent(dataSource, 'killed')];
+    const nowMs = Date.now();
+    // What a killed process leaves: a claim of both rows, and the first in Temporal without a mark.
+    const claim = { nowMs, afterKey: '', maxRuns: 1, maxRows: 50, claimMs: 20_000 };
+    const [first] = (await claimRuns(dataSource, claim)).runs.flat();
+    assert.ok(first);
+    await deliver(first);
+    const handles = events.map((event) => client.workflow.getHandle(`delivery:${event}`));
+    const before = await handles[0]?.describe();
+    await withRelay(dataSource, deliver, () => eventually(assertDrained), { now: () => nowMs + 20_001 });
+    const [one, two] = await Promise.all(handles.map((handle) => handle.describe()));
+    assert.equal(one?.runId, before?.runId);
+    assert.equal(two?.status.name, 'RUNNING');
+    assert.equal((await outboxState(dataSource)).parked, 0);
+    for (const handle of handles) await handle.terminate();
   });
 
   async function commitAndDrain(count: number): Promise<void> {

@@ -1,6 +1,7 @@
 import { strict as assert } from 'node:assert';
 
 import type { DataSource } from 'typeorm';
+import { Like } from 'typeorm';
 
 import { ActError } from '../../../commands/act-error';
 import type { GuardedDeps } from '../../../commands/caller';
@@ -79,7 +80,7 @@ describe('tags', () => {
       ['create_tag', { ...common, manifest_digest: first.digest }],
       ['move_tag', { ...common, manifest_digest: second.digest, original_manifest_digest: first.digest }],
     ]);
-    const orderingKey = `repository:${repository.id}`;
+    const orderingKey = Like(`%:${repository.id}:%`);
     assert.equal(await dataSource.manager.countBy(OutboxRow, { orderingKey }), 0);
   });
 
