@@ -27,7 +27,7 @@ const COMMANDS = {
   },
   bench: {
     usage: 'bench <name> [--yes] [options of the bench]',
-    summary: 'measure with servers of its own: pipeline; bench pipeline --help tells more',
+    summary: 'measure with servers of its own: pipeline, outage; bench <name> --help tells more',
   },
   build: { usage: 'build', summary: 'build dist/' },
   exec: { usage: 'exec <command> [arguments]', summary: 'run a command on the Node that the product uses' },
