@@ -1,3 +1,5 @@
+import { setTimeout as delay } from 'node:timers/promises';
+
 import { In, IsNull, Not } from 'typeorm';
 
 import { Build } from '../../../db/entities/builds';
@@ -34,8 +36,20 @@ export async function whatIsLeft(scene: Scene): Promise<string | undefined> {
   return lines.length === 0 ? undefined : lines.map(([what, count]) => `${count} ${what}`).join(', ');
 }
 
-/** Holds what receivers, Temporal and the database know against each other, once everything has been processed. */
+/**
+ * Holds what receivers, Temporal and the database know against each other, once everything has been processed; again for a
+ * minute while something is wrong, because a workflow closes a moment after its record.
+ */
 export async function takeAccount(scene: Scene): Promise<Account> {
+  const end = Date.now() + 60_000;
+  for (;;) {
+    const account = await accountNow(scene);
+    if (account.wrong.length === 0 || Date.now() > end) return account;
+    await delay(500);
+  }
+}
+
+async function accountNow(scene: Scene): Promise<Account> {
   const { manager } = scene.made.dataSource;
   const { repositoryId, ruleId, orderingKey } = ofScene(scene);
   const deliveries = await manager.findBy(Delivery, { ruleId });
