@@ -3,6 +3,7 @@ import type { Pack } from 'tar-stream';
 
 import type { BuildAttempt } from '../../commands/builds/build-attempts';
 import { userError } from './build-failures';
+import type { BuildProblem } from './build-progress';
 import { BuildOutput } from './build-progress';
 import { openBuildSession } from './build-session';
 import { packContext } from './context-tar';
@@ -23,6 +24,10 @@ type EngineStream = NodeJS.ReadableStream & { destroy(error?: Error): void };
 
 /** These are the engine's own troubles, not the Dockerfile's. */
 const ENGINE_TROUBLE = /no space left on device|transport is closing|code = Unavailable|no active session/i;
+
+/** A registry that is away or out of order has not said that the image is missing. */
+const REGISTRY_TROUBLE =
+  /connection reset|\bEOF\b|i\/o timeout|deadline exceeded|status(?: code)?:? 5\d\d|\b5\d\d (?:Internal|Bad Gateway|Service|Gateway)/i;
 
 /** Runs the Dockerfile; the id of the image in the engine. Destroying the answer's stream is what stops the engine. */
 export async function buildImage(
@@ -47,14 +52,14 @@ export async function buildImage(
         ? { options: { ...options, version: '2', session: session.id } }
         : { options: { ...options, version: '1' }, registryconfig: { [host]: { username, password } } }),
     });
-    return await follow(stream, { log, signal });
+    return await follow(stream, { log, signal }, deps.config.SERVER_HOSTNAME);
   } finally {
     context.destroy();
     session?.close();
   }
 }
 
-async function follow(stream: EngineStream, { log, signal }: StepContext): Promise<string> {
+async function follow(stream: EngineStream, { log, signal }: StepContext, ownHost: string): Promise<string> {
   const output = new BuildOutput();
   for await (const event of engineEvents(stream, signal)) {
     for (const line of output.read(event)) log.write(line);
@@ -62,12 +67,18 @@ async function follow(stream: EngineStream, { log, signal }: StepContext): Promi
   }
   for (const line of output.rest()) log.write(line);
   const { problem, imageId } = output;
-  if (problem && ENGINE_TROUBLE.test(problem.message)) {
-    throw new Error(`the engine failed: ${problem.message}`);
-  }
+  if (problem && isTrouble(problem, ownHost)) throw new Error(`the engine failed: ${problem.message}`);
   if (problem) throw userError(problem.code, problem.message);
   if (imageId === undefined) throw new Error('the engine ended the build without an image');
   return imageId;
+}
+
+/** What another try may not meet: nothing that a user could mend. */
+export function isTrouble({ code, message }: BuildProblem, ownHost: string): boolean {
+  if (ENGINE_TROUBLE.test(message)) return true;
+  if (code !== 'cannotpullbaseimage') return false;
+  // Of another host a refused connection is an answer: its name may be wrong. Of ours it is a restart.
+  return REGISTRY_TROUBLE.test(message) || (message.includes(ownHost) && /connection refused/.test(message));
 }
 
 /** `pull` makes base images come from their registry: what other builds left in the engine is not theirs to use. */

@@ -7,21 +7,24 @@ import { endProcessesAtHome } from './end-processes';
 import type { BuildStepDeps } from './step-deps';
 import { workFolder } from './work-folder';
 
-/** Removes what an attempt left on this host: work folder, containers and images that bear its labels. Repeatable. */
+/**
+ * Removes what an attempt left on this host: work folder, containers and images that bear its labels. Repeatable. The
+ * folder goes last: where the engine is away, it makes the host's sweep come back.
+ */
 export async function cleanUp(deps: BuildStepDeps, attempt: BuildAttempt): Promise<void> {
   const label = [`slipway.build=${attempt.buildId}`, `slipway.attempt=${attempt.attempt}`];
   const filters = JSON.stringify({ label });
-  try {
-    for (const { Id } of await deps.docker.listContainers({ all: true, filters })) {
-      await ignoreGone(deps.docker.getContainer(Id).remove({ force: true, v: true }));
-    }
-    for (const image of await deps.docker.listImages({ all: true, filters })) {
-      await removeImage(deps.docker, image);
-    }
-  } finally {
-    await endProcessesAtHome(workFolder(deps, attempt).scratch);
-    await rm(workFolder(deps, attempt).root, { recursive: true, force: true });
+  const { source, scratch, root, keyFile } = workFolder(deps, attempt);
+  await endProcessesAtHome(scratch);
+  // What is secret or large does not wait for the engine.
+  for (const path of [source, scratch, keyFile]) await rm(path, { recursive: true, force: true });
+  for (const { Id } of await deps.docker.listContainers({ all: true, filters })) {
+    await ignoreGone(deps.docker.getContainer(Id).remove({ force: true, v: true }));
   }
+  for (const image of await deps.docker.listImages({ all: true, filters })) {
+    await removeImage(deps.docker, image);
+  }
+  await rm(root, { recursive: true, force: true });
 }
 
 /** By its tags first, so that the engine forgets who it was pushed as; layers that others use stay. */
