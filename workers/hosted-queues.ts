@@ -71,7 +71,10 @@ const HOSTS: Record<HostedQueue, (context: WorkerContext) => Hosted[]> = {
     return [
       {
         taskQueue: QUEUES.build,
-        activities: createHoldActivities({ client, taskQueue, handOver }),
+        activities: createHoldActivities({
+          ...{ client, taskQueue, handOver },
+          engine: createEngine(config.DOCKER_HOST),
+        }),
         // A hold lasts as long as its build: this is the number of builds at once.
         maxConcurrentActivityTaskExecutions: config.BUILD_CONCURRENCY,
         maxHeartbeatThrottleInterval: '1s',

@@ -10,7 +10,7 @@ import {
   sleep,
 } from '@temporalio/workflow';
 
-import type { BuildRecordActivities } from '../activities/build/contracts';
+import type { BuildAttempt, BuildRecordActivities } from '../activities/build/contracts';
 import { MAX_BUILD_ATTEMPTS, MAX_BUILD_HAND_OVERS } from '../model/build-limits';
 import { archiveOptions, recordOptions } from './shared/activity-options';
 import type { BuildImageInput } from './shared/contracts';
@@ -48,21 +48,27 @@ export async function buildImage(input: BuildImageInput): Promise<BuildImageResu
 }
 
 async function buildUntilItEnds(input: BuildImageInput, slots: BuilderSlots): Promise<BuildImageResult> {
+  const { buildId } = input;
   const counts = { lost: 0, 'handed-over': 0 };
+  let reason = '';
   for (let attempt = 1; ; attempt += 1) {
-    const begun = await records.beginAttempt({ buildId: input.buildId, attempt });
+    const begun = await records.beginAttempt({ buildId, attempt });
     if (!begun) return { outcome: 'superseded' };
-    const result = await runBuildAttempt(input, begun, slots);
-    if (result.kind !== 'lost' && result.kind !== 'handed-over') return conclude(input, attempt, result);
-    counts[result.kind] += 1;
-    if (counts.lost >= MAX_BUILD_ATTEMPTS || counts['handed-over'] > MAX_BUILD_HAND_OVERS) {
-      const message = `${result.reason}; given up after ${attempt} attempts`;
+    if (begun.pushedDigest) return completePushed({ buildId, attempt }, begun.pushedDigest);
+    if (isExhausted(counts)) {
+      const message = `${reason}; given up after ${attempt - 1} attempts`;
       const failed = { kind: 'failed', phase: 'internalerror', code: 'internalerror', message } as const;
       return conclude(input, attempt, failed);
     }
+    const result = await runBuildAttempt(input, begun, slots);
+    if (result.kind !== 'lost' && result.kind !== 'handed-over') return conclude(input, attempt, result);
+    counts[result.kind] += 1;
+    reason = result.reason;
+    // After the last one only the question is left whether it had pushed something.
+    if (isExhausted(counts)) continue;
     const consequence =
       result.kind === 'lost' ? 'the build begins again' : 'the build begins again on another one';
-    await records.recordLostAttempt({ buildId: input.buildId, attempt }, `${result.reason}; ${consequence}`);
+    await records.recordLostAttempt({ buildId, attempt }, `${reason}; ${consequence}`);
     showPhase('waiting');
     // Another worker is free to take it now; after a fault, whatever failed gets time to recover.
     if (result.kind === 'lost') {
@@ -71,6 +77,18 @@ async function buildUntilItEnds(input: BuildImageInput, slots: BuilderSlots): Pr
       });
     }
   }
+}
+
+function isExhausted(counts: { lost: number; 'handed-over': number }): boolean {
+  return counts.lost >= MAX_BUILD_ATTEMPTS || counts['handed-over'] > MAX_BUILD_HAND_OVERS;
+}
+
+/** The image is in the registry although the worker that pushed it was lost. */
+async function completePushed(attempt: BuildAttempt, digest: string): Promise<BuildImageResult> {
+  const state = await records.completePushedBuild(attempt);
+  if (state !== 'current') return { outcome: 'superseded' };
+  showPhase('complete', digest);
+  return { outcome: 'complete', digest };
 }
 
 async function conclude(

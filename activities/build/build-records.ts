@@ -1,9 +1,12 @@
 import { Readable } from 'node:stream';
 
+import { ActError } from '../../commands/act-error';
+import type { AttemptState, BuildAttempt } from '../../commands/builds/build-attempts';
 import { beginAttempt, markBuildPhase, recordLostAttempt } from '../../commands/builds/build-attempts';
 import type { BuildDeps } from '../../commands/builds/build-deps';
 import { recordLogObject } from '../../commands/builds/build-log';
 import { recordCancelledBuild } from '../../commands/builds/cancel-build';
+import { completePushedBuild } from '../../commands/builds/complete-pushed-build';
 import { completeBuild, failBuild } from '../../commands/builds/finish-build';
 import type { Build } from '../../db/entities/builds';
 import { findBuild, keepOpenBuilds, readBuildLog } from '../../db/stores/builds';
@@ -24,11 +27,22 @@ export function createBuildRecordActivities(deps: BuildRecordDeps): BuildRecordA
     markBuild: (attempt, phase) => markBuildPhase(deps, attempt, phase),
     recordLostAttempt: (attempt, message) => recordLostAttempt(deps, attempt, message),
     completeBuild: (attempt, image) => completeBuild(deps, attempt, image),
+    completePushedBuild: (attempt) => completePushedBuildOrFail(deps, attempt),
     failBuild: (attempt, failure) => failBuild(deps, attempt, failure),
     recordCancelledBuild: (buildId) => recordCancelledBuild(deps, buildId),
     archiveLog: (buildId) => archiveLog(deps, buildId),
     keepOpenBuilds: (buildIds) => keepOpenBuilds(deps.dataSource.manager, buildIds),
   };
+}
+
+/** A tag that may not be moved ends the build as it would have ended its push. */
+async function completePushedBuildOrFail(deps: BuildDeps, attempt: BuildAttempt): Promise<AttemptState> {
+  try {
+    return await completePushedBuild(deps, attempt);
+  } catch (error) {
+    if (!(error instanceof ActError)) throw error;
+    return failBuild(deps, attempt, { phase: 'error', code: 'builderror', message: error.message });
+  }
 }
 
 async function archiveLog(deps: BuildRecordDeps, buildId: string): Promise<void> {

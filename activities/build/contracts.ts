@@ -6,7 +6,7 @@ import type {
 } from '../../commands/builds/build-attempts';
 import type { BuildFailure, BuiltImage } from '../../commands/builds/finish-build';
 
-export type { BegunAttempt, RunningPhase };
+export type { BegunAttempt, BuildAttempt, RunningPhase };
 
 /** One signal to the workflow, then heartbeats until the build lets go: the slot of a build worker. */
 export interface BuilderActivities {
@@ -41,6 +41,8 @@ export interface BuildRecordActivities {
   markBuild(attempt: BuildAttempt, phase: RunningPhase): Promise<AttemptState>;
   recordLostAttempt(attempt: BuildAttempt, message: string): Promise<AttemptState>;
   completeBuild(attempt: BuildAttempt, image: BuiltImage): Promise<AttemptState>;
+  /** With what a lost attempt has pushed. */
+  completePushedBuild(attempt: BuildAttempt): Promise<AttemptState>;
   failBuild(attempt: BuildAttempt, failure: BuildFailure): Promise<AttemptState>;
   recordCancelledBuild(buildId: string): Promise<void>;
   /** Moves the log of an ended build from rows into one object. */

@@ -1,5 +1,8 @@
-import { activityInfo, Context } from '@temporalio/activity';
+import { setTimeout as delay } from 'node:timers/promises';
+
+import { activityInfo, cancellationSignal, Context } from '@temporalio/activity';
 import type { Client } from '@temporalio/client';
+import type Docker from 'dockerode';
 
 import type { HoldingBuilder } from '../../workflows/shared/contracts';
 import type { BuilderActivities } from './contracts';
@@ -8,12 +11,18 @@ import { withHeartbeat } from '../with-heartbeat';
 
 export interface HoldDeps {
   client: Client;
+  /** The engine of this host: without it there is no slot to offer. */
+  engine: Pick<Docker, 'ping'>;
   /** This host's own queue, on which the steps of the builds that it holds run. */
   taskQueue: string;
   handOver: HandOver;
   /** Default 2 s; the workflow counts the host as lost after 15 s without one. */
   heartbeatMs?: number;
+  /** How long a slot waits for an engine that is away before another host, or a later attempt, is asked; 2 min by default. */
+  enginePatienceMs?: number;
 }
+
+const LOOK_EVERY_MS = 1000;
 
 /** The activity of the queue `build`; as many at once as the host may run builds. */
 export function createHoldActivities(deps: HoldDeps): BuilderActivities {
@@ -27,6 +36,7 @@ export function createHoldActivities(deps: HoldDeps): BuilderActivities {
       const holding: HoldingBuilder = { attempt, taskQueue };
       handOver.began(buildAttempt);
       await withHeartbeat(heartbeatMs, async () => {
+        await waitForEngine(deps);
         await client.workflow.getHandle(workflowId, runId).signal('holdingBuilder', holding);
         // Rejects when the workflow lets go or has ended.
         await Promise.race([Context.current().cancelled, untilAborted(handOver.finished)]);
@@ -41,4 +51,21 @@ function untilAborted(signal: AbortSignal): Promise<never> {
     if (signal.aborted) onAbort();
     else signal.addEventListener('abort', onAbort, { once: true });
   });
+}
+
+/** An engine that restarts must cost its builds seconds, not all of their attempts. */
+async function waitForEngine({ engine, handOver, enginePatienceMs = 120_000 }: HoldDeps): Promise<void> {
+  const patience = AbortSignal.timeout(enginePatienceMs);
+  const stopped = AbortSignal.any([cancellationSignal(), handOver.finished]);
+  const over = Promise.race([untilAborted(stopped), untilAborted(patience)]);
+  for (;;) {
+    try {
+      await Promise.race([engine.ping(), over]);
+      return;
+    } catch (error) {
+      stopped.throwIfAborted();
+      if (patience.aborted) throw new Error('its Docker engine cannot be reached', { cause: error });
+      await Promise.race([delay(LOOK_EVERY_MS), over.catch(() => undefined)]);
+    }
+  }
 }

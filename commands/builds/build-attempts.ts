@@ -36,6 +36,8 @@ export interface BuildProgress {
 export interface BegunAttempt {
   attempt: number;
   tags: string[];
+  /** What an earlier attempt has pushed before it was lost: the build is completed with it, not built again. */
+  pushedDigest: string | null;
 }
 
 /**
@@ -59,7 +61,7 @@ export async function beginAttempt(
         heartbeatAtMs: act.nowMs,
       });
     }
-    return { attempt, tags: build.dockerTags };
+    return { attempt, tags: build.dockerTags, pushedDigest: build.manifestDigest };
   });
 }
 

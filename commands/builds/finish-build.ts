@@ -22,13 +22,16 @@ export async function completeBuild(
   attempt: BuildAttempt,
   image: BuiltImage,
 ): Promise<AttemptState> {
-  return withAttempt(deps, attempt, async (act, build) => {
-    await appendEntries(act, build, [{ type: 'phase', message: 'complete' }]);
-    await endBuild(act, build, { phase: 'complete', ...image });
-    const outcome = { imageId: image.imageId, digest: image.manifestDigest };
-    await raiseBuildEvent(deps, act, 'build_success', await withContext(act.manager, build), outcome);
-    await countOutcome(deps, act, build, 'complete');
-  });
+  return withAttempt(deps, attempt, (act, build) => finishBuild(deps, act, build, image));
+}
+
+/** The same for an act that has locked the build. */
+export async function finishBuild(deps: BuildDeps, act: Act, build: Build, image: BuiltImage): Promise<void> {
+  await appendEntries(act, build, [{ type: 'phase', message: 'complete' }]);
+  await endBuild(act, build, { phase: 'complete', ...image });
+  const outcome = { imageId: image.imageId, digest: image.manifestDigest };
+  await raiseBuildEvent(deps, act, 'build_success', await withContext(act.manager, build), outcome);
+  await countOutcome(deps, act, build, 'complete');
 }
 
 export interface BuildFailure {

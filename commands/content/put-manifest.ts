@@ -1,11 +1,9 @@
 import { commonLabels, mergeLabels, tagLifetimeMs } from '../../model/manifest-labels';
 import type { Labels } from '../../model/manifest-labels';
-import { repoPushPayload } from '../../model/event-payloads';
 import type { RepositoryPath } from '../../model/names';
 import { labelsOfManifests } from '../../db/stores/manifests';
 import type { Act } from '../act';
-import { enqueue, runAct, writeAudit } from '../act';
-import { raiseEvent } from '../notifications/raise-event';
+import { enqueue, runAct } from '../act';
 import { holdBuild, recordBuiltManifest } from './build-guard';
 import type { Pusher } from './pusher';
 import { auditPusher } from './pusher';
@@ -16,7 +14,7 @@ import type { OpenRepository } from './push-gate';
 import { openForPush } from './push-gate';
 import { setTag } from './set-tag';
 import { storeManifest } from './store-manifest';
-import { subjectOf } from './tags';
+import { tellPush } from './tell-push';
 
 /**
  * Stores a manifest with everything that hangs on it: links to its blobs and children, labels, tags, usage log, push
@@ -30,7 +28,7 @@ export function putManifest(
   push: ManifestPush,
 ): Promise<void> {
   return runAct(deps, pusher.actor, async (act) => {
-    await holdBuild(act, pusher.identity);
+    await holdBuild(act, pusher.identity, push);
     const repository = await openForPush(act, deps, pusher, { path, lock: 'update' });
     const references = await checkReferences(act.manager, repository.id, push.manifest);
     const labels = mergeLabels(push.configLabels, push.manifest.annotations);
@@ -45,7 +43,8 @@ export function putManifest(
     for (const tag of push.tags) {
       const { digest } = push;
       await setTag(act, { repositoryId: repository.id, name: tag, manifestId, digest, lifetimeMs });
-      await tellPush(act, deps, pusher, { repository, push, tag });
+      const { mediaType } = push.manifest;
+      await tellPush(act, deps.address, { repository, tag, mediaType, pusher: auditPusher(pusher) });
     }
     await recordBuiltManifest(act, pusher.identity, push);
     await askForScan(act, repository, manifestId, push);
@@ -58,27 +57,6 @@ async function lifetimeOf(act: Act, labels: Labels, childIds: readonly number[])
   if (own !== null || childIds.length === 0) return own;
   const byManifest = await labelsOfManifests(act.manager, childIds);
   return tagLifetimeMs(commonLabels(childIds.map((id) => byManifest.get(id) ?? {})));
-}
-
-async function tellPush(
-  act: Act,
-  deps: ContentDeps,
-  pusher: Pusher,
-  { repository, push, tag }: { repository: OpenRepository; push: ManifestPush; tag: string },
-): Promise<void> {
-  const { namespace, name } = repository.path;
-  await writeAudit(act, 'push_repo', subjectOf(repository), {
-    ...auditPusher(pusher),
-    repo: name,
-    namespace,
-    tag,
-    mediaType: push.manifest.mediaType,
-  });
-  await raiseEvent(act, {
-    kind: 'repo_push',
-    repository: { id: repository.id, namespace, name },
-    payload: { ...repoPushPayload(deps.address, { namespace, name }, [tag]) },
-  });
 }
 
 /** Images and artifacts have layers to look into; an index has none of its own. */

@@ -2,13 +2,41 @@ import type { EntityManager } from 'typeorm';
 
 import type { BuildPhase } from '../../model/phases';
 import { Build } from '../entities/builds';
+import { Manifest, Tag } from '../entities/content';
 
-/** The phase of a build, which nobody can change before this transaction ends. */
-export async function lockBuildPhase(manager: EntityManager, uuid: string): Promise<BuildPhase | undefined> {
+/** The phase of a build and what it has pushed, which nobody can change before this transaction ends. */
+export async function lockPushingBuild(
+  manager: EntityManager,
+  uuid: string,
+): Promise<{ phase: BuildPhase; manifestDigest: string | null } | undefined> {
   const build = await manager.findOne(Build, {
-    select: { id: true, phase: true },
+    select: { id: true, phase: true, manifestDigest: true },
     where: { uuid },
     lock: { mode: 'pessimistic_write' },
   });
-  return build?.phase;
+  return build ?? undefined;
+}
+
+/** The manifest that a build pushed, with the id of its image. */
+export async function findPushedImage(
+  manager: EntityManager,
+  repositoryId: number,
+  digest: string,
+): Promise<{ manifestId: number; mediaType: string; imageId: string }> {
+  const { id, mediaType, body } = await manager.findOneByOrFail(Manifest, { repositoryId, digest });
+  const { config } = JSON.parse(body.toString('utf8')) as { config: { digest: string } };
+  return { manifestId: id, mediaType, imageId: config.digest };
+}
+
+/** Tags that name the manifest or ever did; those of a build's image were all put by that build. */
+export async function findTagsPushedBy(
+  manager: EntityManager,
+  repositoryId: number,
+  manifestId: number,
+): Promise<Set<string>> {
+  const rows = await manager.find(Tag, {
+    select: { id: true, name: true },
+    where: { repositoryId, manifestId },
+  });
+  return new Set(rows.map(({ name }) => name));
 }

@@ -11,6 +11,8 @@ import { QUEUES, hostQueue } from '../../workflows/shared/queues';
 /** What happened, in order: the steps of a build and what was written into its record. */
 export class FakeBuilds {
   readonly events: string[] = [];
+  /** Throws while the engine is away. */
+  ping: () => string = () => 'OK';
   /** Replace single activities per test. */
   steps: Partial<BuildStepActivities> = {};
   records: Partial<BuildRecordActivities> = {};
@@ -22,6 +24,7 @@ export class FakeBuilds {
     return {
       [QUEUES.build]: createHoldActivities({
         ...{ client, taskQueue: this.host, handOver: this.handOver, heartbeatMs: 100 },
+        engine: { ping: () => Promise.resolve().then(() => this.ping()) },
       }),
       [this.host]: this.#stepActivities(),
       [QUEUES.maintenance]: this.#recordActivities(),
@@ -63,7 +66,8 @@ export class FakeBuilds {
   #recordActivities(): BuildRecordActivities {
     const note = (text: string) => void this.events.push(text);
     return {
-      beginAttempt: ({ attempt }) => Promise.resolve({ attempt, tags: ['main', 'latest'] }),
+      beginAttempt: ({ attempt }) =>
+        Promise.resolve({ attempt, tags: ['main', 'latest'], pushedDigest: null }),
       markBuild: (_, phase) => Promise.resolve(note(phase)).then(() => 'current' as const),
       recordLostAttempt: ({ attempt }, message) => {
         note(`lost ${attempt}: ${message}`);
@@ -71,6 +75,10 @@ export class FakeBuilds {
       },
       completeBuild: (_, { manifestDigest }) => {
         note(`complete ${manifestDigest}`);
+        return Promise.resolve('current');
+      },
+      completePushedBuild: ({ attempt }) => {
+        note(`complete what was pushed before attempt ${attempt}`);
         return Promise.resolve('current');
       },
       failBuild: (_, { phase, code, message }) => {

@@ -111,6 +111,41 @@ describe('buildImage', function () {
     ]);
   });
 
+  it('completes with what a lost attempt has pushed, and does not build again', async () => {
+    const fake = new FakeBuilds();
+    fake.steps.pushImage = () => Promise.reject(ApplicationFailure.nonRetryable('the engine went away'));
+    fake.records.beginAttempt = ({ attempt }) =>
+      Promise.resolve({ attempt, tags: ['main'], pushedDigest: attempt === 1 ? null : 'sha256:pushed' });
+    assert.deepEqual(await run('pushed-before', fake), { outcome: 'complete', digest: 'sha256:pushed' });
+    const told = fake.events.filter((event) => /^(clone|lost|complete)/.test(event));
+    assert.deepEqual(told, [
+      'clone 1',
+      'lost 1: the engine went away; the build begins again',
+      'complete what was pushed before attempt 2',
+    ]);
+  });
+
+  it('asks after the last attempt as well whether something was pushed', async () => {
+    const fake = new FakeBuilds();
+    fake.steps.pushImage = () => Promise.reject(ApplicationFailure.nonRetryable('the engine went away'));
+    fake.records.beginAttempt = ({ attempt }) =>
+      Promise.resolve({ attempt, tags: ['main'], pushedDigest: attempt <= 3 ? null : 'sha256:pushed' });
+    assert.equal((await run('pushed-last', fake)).outcome, 'complete');
+    assert.equal(fake.events.filter((event) => event.startsWith('clone')).length, 3);
+  });
+
+  it('offers no slot while the engine is away', async () => {
+    const fake = new FakeBuilds();
+    let looks = 0;
+    fake.ping = () => {
+      looks += 1;
+      if (looks < 3) throw new Error('connect ENOENT');
+      return 'OK';
+    };
+    assert.equal((await run('engine-away', fake)).outcome, 'complete');
+    assert.equal(fake.events.filter((event) => event.startsWith('clone')).length, 1);
+  });
+
   it('begins again on another worker when its host is lost', async () => {
     const fake = new FakeBuilds();
     const { client } = await temporal();

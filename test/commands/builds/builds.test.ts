@@ -174,8 +174,16 @@ describe('an attempt', () => {
     const second = { ...first, attempt: 2 };
     await recordLostAttempt(bench.deps, first, 'the build worker is gone; the build begins again');
     await recordLostAttempt(bench.deps, first, 'the build worker is gone; the build begins again');
-    assert.deepEqual(await beginAttempt(bench.deps, second), { attempt: 2, tags: ['main'] });
-    assert.deepEqual(await beginAttempt(bench.deps, second), { attempt: 2, tags: ['main'] });
+    assert.deepEqual(await beginAttempt(bench.deps, second), {
+      attempt: 2,
+      tags: ['main'],
+      pushedDigest: null,
+    });
+    assert.deepEqual(await beginAttempt(bench.deps, second), {
+      attempt: 2,
+      tags: ['main'],
+      pushedDigest: null,
+    });
     assert.equal(await beginAttempt(bench.deps, first), undefined);
     assert.equal((await bench.reload(build)).phase, 'waiting');
 
