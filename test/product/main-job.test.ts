@@ -1,7 +1,5 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { promisify } from 'node:util';
 
 import { docker, dockerIsMissing } from '../support/docker';
@@ -12,6 +10,7 @@ import type { Project } from '../support/project';
 import { baseImage, createProject } from '../support/project';
 import type { Receiver } from '../support/receiver';
 import { startReceiver } from '../support/receiver';
+import { dropAdvisory } from '../support/sample-advisory';
 
 const TEMPLATES = ['${commit_info.short_sha}', 'by-${commit_info.author.username}'];
 
@@ -212,24 +211,4 @@ interface SecurityReport {
       }[];
     };
   } | null;
-}
-
-function dropAdvisory(made: Product): void {
-  const folder = join(made.config.ADVISORIES_PATH ?? '', 'osv', 'PyPI');
-  mkdirSync(folder, { recursive: true });
-  const advisory = {
-    id: 'PYSEC-2024-60',
-    modified: '2024-07-11T17:25:00Z',
-    aliases: ['CVE-2024-3651'],
-    details: 'encoding crafted text takes quadratic time',
-    severity: [{ type: 'CVSS_V3', score: 'CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:N/I:N/A:H' }],
-    affected: [
-      {
-        package: { ecosystem: 'PyPI', name: 'idna' },
-        ranges: [{ type: 'ECOSYSTEM', events: [{ introduced: '0' }, { fixed: '3.7' }] }],
-      },
-    ],
-  };
-  writeFileSync(join(folder, 'advisory.tmp'), JSON.stringify(advisory));
-  renameSync(join(folder, 'advisory.tmp'), join(folder, 'PYSEC-2024-60.json'));
 }

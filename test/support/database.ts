@@ -4,6 +4,7 @@ import type { DataSource } from 'typeorm';
 import { createDataSource } from '../../db/data-source';
 import { migrate } from '../../db/migrate';
 import { atEndOfRun } from './cleanup';
+import type { DatabaseServer } from './mariadb';
 import { mariadb } from './mariadb';
 
 export const TEST_SECRET_KEY = 'a key for tests only';
@@ -11,9 +12,9 @@ export const TEST_SECRET_KEY = 'a key for tests only';
 let counter = 0;
 let shared: Promise<DataSource> | undefined;
 
-/** A new, empty database on the private MariaDB; its URL. */
-export async function emptyDatabase(): Promise<string> {
-  const server = await mariadb();
+/** A new, empty database on the private MariaDB, or on the one given; its URL. */
+export async function emptyDatabase(own?: DatabaseServer): Promise<string> {
+  const server = own ?? (await mariadb());
   const name = `slipway_${process.pid}_${(counter += 1)}`;
   const connection = await createConnection(server.url('mysql'));
   await connection.query(`CREATE DATABASE ${name} CHARACTER SET utf8mb4 COLLATE utf8mb4_bin`);

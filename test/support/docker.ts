@@ -1,6 +1,14 @@
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { createReadStream, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
+import {
+  createReadStream,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+} from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -9,60 +17,90 @@ import Docker from 'dockerode';
 import { pack } from 'tar-stream';
 
 import { atEndOfRun } from './cleanup';
-import { eventually } from './eventually';
-import { startProcess } from './processes';
+import { RestartableServer } from './restartable-server';
 
 let host: Promise<string> | undefined;
+let engines = 0;
+
+/** An engine that a test takes down and brings back, with images, containers and networks of its own. */
+export interface OwnEngine {
+  /** `unix://…` */
+  host: string;
+  server: RestartableServer;
+  dispose(): Promise<void>;
+}
 
 /** Why tests that need a Docker engine cannot run here; undefined when they can. */
 export function dockerIsMissing(): string | undefined {
-  if (process.env.SLIPWAY_DOCKER_HOST) return undefined;
+  return process.env.SLIPWAY_DOCKER_HOST ? undefined : ownEngineIsMissing();
+}
+
+/** The same of tests that need an engine of their own. */
+export function ownEngineIsMissing(): string | undefined {
   if (process.getuid?.() !== 0) return 'a private Docker engine needs root';
   return existsSync('/usr/sbin/dockerd') ? undefined : 'there is no dockerd';
 }
 
 /** `unix://…` of the engine for tests: the one that `npm test` gives, else a private one that ends with the run. */
 export function dockerHost(): Promise<string> {
-  host ??= process.env.SLIPWAY_DOCKER_HOST ? Promise.resolve(process.env.SLIPWAY_DOCKER_HOST) : startEngine();
+  host ??= process.env.SLIPWAY_DOCKER_HOST
+    ? Promise.resolve(process.env.SLIPWAY_DOCKER_HOST)
+    : ownEngine().then((engine) => {
+        atEndOfRun(() => engine.dispose());
+        return engine.host;
+      });
   return host;
 }
 
-export async function docker(): Promise<Docker> {
-  return new Docker({ socketPath: (await dockerHost()).slice('unix://'.length) });
+/** A client of the engine of the test run, or of the one at `at`. */
+export async function docker(at?: string): Promise<Docker> {
+  return new Docker({ socketPath: (at ?? (await dockerHost())).slice('unix://'.length) });
 }
 
-async function startEngine(): Promise<string> {
+/** Starts an engine with a data folder and a bridge of its own. */
+export async function ownEngine(): Promise<OwnEngine> {
+  engines += 1;
   const folder = mkdtempSync(join(tmpdir(), 'slw-'));
   const socket = join(folder, 's');
-  const bridge = `slwt${process.pid}`;
+  const bridge = `slwt${process.pid}x${engines}`;
   execFileSync('ip', ['link', 'add', bridge, 'type', 'bridge']);
-  execFileSync('ip', ['addr', 'add', `10.214.${process.pid % 256}.1/24`, 'dev', bridge]);
+  execFileSync('ip', ['addr', 'add', `10.${213 + engines}.${process.pid % 256}.1/24`, 'dev', bridge]);
   execFileSync('ip', ['link', 'set', bridge, 'up']);
-  const daemon = startProcess('/usr/sbin/dockerd', [
-    ...[
-      '--host',
-      `unix://${socket}`,
-      '--data-root',
-      join(folder, 'data'),
-      '--exec-root',
-      join(folder, 'exec'),
-    ],
-    // BuildKit insists on a bridge; without packet filter rules it stays a network of this machine alone.
-    ...['--pidfile', join(folder, 'pid'), '--bridge', bridge, '--iptables=false', '--ip6tables=false'],
-  ]);
-  atEndOfRun(async () => {
-    await daemon.stop('SIGTERM');
-    execFileSync('ip', ['link', 'del', bridge]);
-    // Stays mounted once a container had the machine's network.
-    const network = join(folder, 'exec', 'netns', 'default');
-    if (existsSync(network)) execFileSync('umount', ['-l', network]);
-    rmSync(folder, { recursive: true, force: true });
+  const folders = ['--data-root', join(folder, 'data'), '--exec-root', join(folder, 'exec')];
+  const server = new RestartableServer({
+    name: 'Docker engine',
+    command: '/usr/sbin/dockerd',
+    args: () => {
+      // What an engine that was killed leaves of itself would keep the next one from starting.
+      rmSync(join(folder, 'pid'), { force: true });
+      return [
+        ...['--host', `unix://${socket}`, ...folders, '--pidfile', join(folder, 'pid')],
+        // BuildKit insists on a bridge; without packet filter rules it stays a network of this machine alone.
+        ...['--bridge', bridge, '--iptables=false', '--ip6tables=false'],
+      ];
+    },
+    ready: () => new Docker({ socketPath: socket, timeout: 5000 }).ping(),
   });
-  await eventually(async () => {
-    if (daemon.child.exitCode !== null) throw new Error(`dockerd ended: ${daemon.output().slice(-2000)}`);
-    await new Docker({ socketPath: socket }).ping();
-  }, 60_000);
-  return `unix://${socket}`;
+  await server.start();
+  return {
+    host: `unix://${socket}`,
+    server,
+    async dispose() {
+      await server.stop('SIGTERM');
+      execFileSync('ip', ['link', 'del', bridge]);
+      unmountBelow(folder);
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** File systems of containers whose engine was killed, and the machine's network once a container had it, stay mounted. */
+function unmountBelow(folder: string): void {
+  const mounts = readFileSync('/proc/mounts', 'utf8').split('\n');
+  const below = mounts
+    .map((line) => line.split(' ')[1] ?? '')
+    .filter((path) => path.startsWith(`${folder}/`));
+  for (const path of below.reverse()) execFileSync('umount', ['--lazy', path]);
 }
 
 /** Half of the bytes, and of the time of every push; no test looks at them. */
@@ -98,10 +136,30 @@ export function debianRoot(): { archive: string } | { missing: string } {
 }
 
 /** Makes the minimal Debian an image of the engine under `reference`. */
-export function importDebian(reference: string): Promise<void> {
+export function importDebian(reference: string, at?: string): Promise<void> {
   const root = debianRoot();
   if ('missing' in root) throw new Error(root.missing);
-  return importImage(createReadStream(root.archive), reference);
+  return importImage(createReadStream(root.archive), reference, at);
+}
+
+/** Enough of that Debian for a shell and a few commands: 2 MB. */
+const SHELL = [
+  ...['bin', 'lib', 'lib64', 'usr/lib64', 'usr/lib/*/libc.so.6', 'usr/lib/*/ld-linux*'],
+  ...['sh', 'dash', 'head', 'sleep'].map((name) => `usr/bin/${name}`),
+].map((path) => `./${path}`);
+
+/** Makes an image in which little more than `sh`, `head` and `sleep` can run: quick to push and to build from. */
+export async function importShell(reference: string, at?: string): Promise<void> {
+  const root = debianRoot();
+  if ('missing' in root) throw new Error(root.missing);
+  const folder = mkdtempSync(join(tmpdir(), 'slw-shell-'));
+  try {
+    execFileSync('tar', ['-xf', root.archive, '-C', folder, '--wildcards', ...SHELL]);
+    const tar = execFileSync('tar', ['-cf', '-', '-C', folder, '.'], { maxBuffer: 64 * 1024 * 1024 });
+    await importImage(Readable.from([tar]), reference, at);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 }
 
 /** Makes an image of one layer with a megabyte that no other image has; nothing in it can run. */
@@ -112,8 +170,8 @@ export function importSmallImage(reference: string): Promise<void> {
   return importImage(Readable.from(tar), reference);
 }
 
-async function importImage(tar: NodeJS.ReadableStream, reference: string): Promise<void> {
-  const engine = await docker();
+async function importImage(tar: NodeJS.ReadableStream, reference: string, at?: string): Promise<void> {
+  const engine = await docker(at);
   const colon = reference.lastIndexOf(':');
   const stream = await engine.importImage(tar, {
     repo: reference.slice(0, colon),

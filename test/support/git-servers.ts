@@ -22,8 +22,10 @@ export interface SourceRepository {
 }
 
 /** A bare repository `<name>.git` with a clone beside it; one branch, `main`, without a commit yet. */
-export function createRepository(name = 'app'): SourceRepository {
-  const folder = mkdtempSync(join(tmpdir(), 'slipway-git-'));
+export function createRepository(
+  name = 'app',
+  folder = mkdtempSync(join(tmpdir(), 'slipway-git-')),
+): SourceRepository {
   const bare = join(folder, `${name}.git`);
   const work = join(folder, 'work');
   const run = (...args: string[]) =>

@@ -6,14 +6,20 @@ import { join } from 'node:path';
 import { createConnection } from 'mysql2/promise';
 
 import { atEndOfRun } from './cleanup';
-import { eventually } from './eventually';
-import { freePort, startProcess } from './processes';
+import { freePort } from './processes';
+import { RestartableServer } from './restartable-server';
 
 export interface DatabaseServer {
   port: number;
   pid: number;
   /** `mysql://…` of an administrator on the given database. */
   url(database: string): string;
+}
+
+/** One that a test takes down and brings back. */
+export interface OwnMariadb extends DatabaseServer {
+  server: RestartableServer;
+  dispose(): Promise<void>;
 }
 
 let server: Promise<DatabaseServer> | undefined;
@@ -38,6 +44,13 @@ function serverAt(address: URL): DatabaseServer {
 
 /** One more server, empty; stopped at the end of the run. */
 export async function anotherMariadb(): Promise<DatabaseServer> {
+  const own = await ownMariadb();
+  atEndOfRun(() => own.dispose());
+  return own;
+}
+
+/** A server with an empty data folder of its own, started. */
+export async function ownMariadb(): Promise<OwnMariadb> {
   const folder = mkdtempSync(join(tmpdir(), 'slipway-test-mysql-'));
   const user = process.getuid?.() === 0 ? ['--user=root'] : [];
   execFileSync(
@@ -52,7 +65,31 @@ export async function anotherMariadb(): Promise<DatabaseServer> {
     { stdio: 'ignore' },
   );
   const port = await freePort();
-  const daemon = startProcess(mariadbd(), [
+  const daemon = new RestartableServer({
+    name: 'MariaDB',
+    command: mariadbd(),
+    args: () => serverArgs(folder, port, user),
+    ready: async () =>
+      (await createConnection({ host: '127.0.0.1', port, user: 'root', connectTimeout: 5000 })).end(),
+    readyMs: 30_000,
+  });
+  await daemon.start();
+  return {
+    server: daemon,
+    port,
+    get pid() {
+      return daemon.pid;
+    },
+    url: (database) => `mysql://root@127.0.0.1:${port}/${database}`,
+    async dispose() {
+      await daemon.stop('SIGKILL');
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+function serverArgs(folder: string, port: number, user: string[]): string[] {
+  return [
     '--no-defaults',
     ...user,
     `--datadir=${folder}/data`,
@@ -67,20 +104,7 @@ export async function anotherMariadb(): Promise<DatabaseServer> {
     '--max-connections=400',
     '--character-set-server=utf8mb4',
     '--collation-server=utf8mb4_bin',
-  ]);
-  atEndOfRun(async () => {
-    await daemon.stop('SIGKILL');
-    rmSync(folder, { recursive: true, force: true });
-  });
-  await eventually(async () => {
-    if (daemon.child.exitCode !== null) throw new Error(`mariadbd ended: ${daemon.output().slice(-2000)}`);
-    await (await createConnection({ host: '127.0.0.1', port, user: 'root' })).end();
-  }, 30_000);
-  return {
-    port,
-    pid: daemon.child.pid ?? 0,
-    url: (database) => `mysql://root@127.0.0.1:${port}/${database}`,
-  };
+  ];
 }
 
 function mariadbd(): string {

@@ -11,11 +11,11 @@ import { createDataSource } from '../../db/data-source';
 import { migrate } from '../../db/migrate';
 import { atEndOfRun } from './cleanup';
 import { emptyDatabase, TEST_SECRET_KEY } from './database';
-import { dockerHost } from './docker';
-import { eventually } from './eventually';
+import { dockerHost as dockerHostOfRun } from './docker';
 import { uniqueName } from './factories';
 import type { RunningProcess } from './processes';
-import { freePort, startProcess } from './processes';
+import { freePort } from './processes';
+import { RestartableServer } from './restartable-server';
 import type { OwnTemporal } from './temporal';
 import { ownTemporal } from './temporal';
 
@@ -59,62 +59,98 @@ export interface Product {
   kill(part: PartName, signal: NodeJS.Signals): Promise<void>;
   pid(part: PartName): number;
   log(part: PartName): string;
+  parts: ReadonlyMap<PartName, RestartableServer>;
   person(): Promise<Person>;
+  /** Stops the parts, and removes the product's folder. */
+  dispose(): Promise<void>;
+}
+
+/** What a product stands on; the servers of the test run unless a test brings its own. */
+export interface ProductGround {
+  home: string;
+  databaseUrl: string;
+  dockerHost: string;
+  temporal: OwnTemporal;
+  /** Fields of the configuration beside the usual ones. */
+  config?: Record<string, unknown>;
+  /** All by default. */
+  parts?: PartName[];
+  /** What is done before anything starts. */
+  fill?: (home: string, config: Config) => Promise<void>;
 }
 
 let shared: Promise<Product> | undefined;
 
 /** One product for all tests that put back what they take down. */
 export function product(): Promise<Product> {
-  shared ??= startProduct();
+  shared ??= startSharedProduct();
   return shared;
 }
 
-async function startProduct(): Promise<Product> {
-  if (!existsSync(join(DIST, 'serve', 'main.js'))) {
-    throw new Error('build the product first: npm run build:dist');
-  }
+async function startSharedProduct(): Promise<Product> {
+  const smtpPort = await freePort();
   const home = makeHome();
-  const temporal = await ownTemporal(join(home, 'temporal.db'));
-  const config = await configure(home, temporal, await emptyDatabase());
-  return runProduct({ home, config, temporal, parts: Object.keys(PARTS) as PartName[] });
+  const catcher = { SMTP_PORT: smtpPort, HTTP_PORT: await freePort(), PATH: join(home, 'mail') };
+  return startForRun({
+    home,
+    databaseUrl: await emptyDatabase(),
+    config: { MAIL_PORT: smtpPort, MAIL_CATCHER: catcher },
+  });
 }
 
 /**
  * One more product, on a database and with storage that `fill` put there, an empty Temporal and ports of its own; without
  * a build worker.
  */
-export async function restoredProduct(
+export function restoredProduct(
   databaseUrl: string,
   fill: (home: string, config: Config) => Promise<void>,
 ): Promise<Product> {
-  const home = makeHome();
-  const temporal = await ownTemporal(join(home, 'temporal.db'));
-  const configured = await configure(home, temporal, databaseUrl);
-  const config = { ...configured, WORKFLOW_TIMINGS: { reapOrphansEveryMs: 2000 } };
-  await fill(home, config);
-  return runProduct({ home, config, temporal, parts: ['serve', 'relay', 'worker'] });
+  return startForRun({
+    home: makeHome(),
+    databaseUrl,
+    fill,
+    config: { WORKFLOW_TIMINGS: { reapOrphansEveryMs: 2000 } },
+    parts: ['serve', 'relay', 'worker'],
+  });
 }
 
 function makeHome(): string {
   return mkdtempSync(join(tmpdir(), 'slipway-product-'));
 }
 
-interface Place {
-  home: string;
-  config: Config;
-  temporal: OwnTemporal;
-  parts: PartName[];
+/** On the engine of the run; ends with it. */
+async function startForRun(ground: Omit<ProductGround, 'dockerHost' | 'temporal'>): Promise<Product> {
+  const temporal = await ownTemporal(join(ground.home, 'temporal.db'));
+  const made = await startProduct({ ...ground, temporal, dockerHost: await dockerHostOfRun() });
+  atEndOfRun(async () => {
+    await made.dispose();
+    await temporal.dispose();
+  });
+  return made;
 }
 
-async function runProduct({ home, config, temporal, parts }: Place): Promise<Product> {
+/** A product of a test's own, which disposes of it. */
+export async function startProduct(ground: ProductGround): Promise<Product> {
+  if (!existsSync(join(DIST, 'serve', 'main.js'))) {
+    throw new Error('build the product first: npm run build:dist');
+  }
+  const { home, temporal, parts: names = Object.keys(PARTS) as PartName[] } = ground;
+  const config = await configure(ground);
+  await ground.fill?.(home, config);
   const configPath = join(home, 'config.yaml');
   writeFileSync(configPath, JSON.stringify(config));
   const dataSource = createDataSource(config);
   await dataSource.initialize();
   await migrate(dataSource);
 
-  const running = new Map<PartName, RunningProcess>();
+  const parts = new Map<PartName, RestartableServer>();
+  for (const name of names) parts.set(name, createPart(name, configPath));
+  const partOf = (name: PartName) => {
+    const part = parts.get(name);
+    if (!part) throw new Error(`there is no part ${name}`);
+    return part;
+  };
   const cli = (...args: string[]) =>
     execFileSync(process.execPath, [join(DIST, 'cli', 'main.js'), ...args], {
       env: { ...process.env, SLIPWAY_CONFIG: configPath },
@@ -129,56 +165,55 @@ async function runProduct({ home, config, temporal, parts }: Place): Promise<Pro
     dataSource,
     temporal,
     mailUrl: `http://127.0.0.1:${config.MAIL_CATCHER?.HTTP_PORT}`,
+    parts,
     async start(part) {
-      const healthPort = await freePort();
-      const started = launch(part, configPath, healthPort);
-      running.set(part, started);
-      await untilReady(part, started, healthPort);
+      await partOf(part).start();
     },
     async another(part, changes = {}) {
-      const healthPort = await freePort();
       const path = join(home, `${uniqueName('another')}.yaml`);
       writeFileSync(path, JSON.stringify({ ...config, MAIL_CATCHER: undefined, ...changes }));
-      const started = launch(part, path, healthPort);
-      await untilReady(part, started, healthPort);
-      return started;
+      return createPart(part, path).start();
     },
-    async kill(part, signal) {
-      await running.get(part)?.stop(signal);
-      running.delete(part);
-    },
-    pid: (part) => running.get(part)?.child.pid ?? 0,
-    log: (part) => running.get(part)?.output() ?? '',
+    kill: (part, signal) => partOf(part).stop(signal),
+    pid: (part) => partOf(part).pid,
+    log: (part) => partOf(part).output(),
     person: () => Promise.resolve(makePerson(made, cli)),
+    async dispose() {
+      for (const part of parts.values()) await part.stop();
+      await dataSource.destroy();
+      rmSync(home, { recursive: true, force: true });
+    },
   };
-  atEndOfRun(async () => {
-    for (const part of running.keys()) await made.kill(part, 'SIGTERM');
-    await dataSource.destroy();
-    await temporal.dispose();
-    rmSync(home, { recursive: true, force: true });
-  });
-  for (const part of parts) await made.start(part);
+  for (const part of parts.values()) await part.start();
   return made;
 }
 
-function launch(part: PartName, configPath: string, healthPort: number): RunningProcess {
-  const [script, ...args] = PARTS[part];
-  const env = { ...process.env, SLIPWAY_CONFIG: configPath, SLIPWAY_HEALTH_PORT: String(healthPort) };
-  return startProcess(process.execPath, [join(DIST, script), ...args], env);
+function createPart(name: PartName, configPath: string): RestartableServer {
+  const [script, ...args] = PARTS[name];
+  const port = freePort();
+  const env = { ...process.env, SLIPWAY_CONFIG: configPath };
+  return new RestartableServer({
+    name,
+    command: process.execPath,
+    args: () => [join(DIST, script), ...args],
+    env: () => port.then((number) => ({ ...env, SLIPWAY_HEALTH_PORT: String(number) })),
+    async ready() {
+      const url = `http://127.0.0.1:${await port}/health`;
+      const { status } = await fetch(url, { signal: AbortSignal.timeout(10_000) });
+      if (status !== 200) throw new Error(`its health is ${status}`);
+    },
+  });
 }
 
-async function untilReady(part: PartName, started: RunningProcess, healthPort: number): Promise<void> {
-  await eventually(async () => {
-    if (started.child.exitCode !== null) throw new Error(`${part} ended: ${started.output().slice(-3000)}`);
-    const { status } = await fetch(`http://127.0.0.1:${healthPort}/health`);
-    if (status !== 200) throw new Error(`${part} is not ready: ${started.output().slice(-1000)}`);
-  }, 60_000);
-}
-
-async function configure(home: string, temporal: OwnTemporal, databaseUrl: string): Promise<Config> {
+async function configure({
+  home,
+  temporal,
+  databaseUrl,
+  dockerHost,
+  config,
+}: ProductGround): Promise<Config> {
   const port = await freePort();
-  for (const folder of ['storage', 'builds', 'mail', 'advisories']) mkdirSync(join(home, folder));
-  const smtpPort = await freePort();
+  for (const folder of ['storage', 'builds', 'advisories']) mkdirSync(join(home, folder));
   return parseConfig({
     SERVER_HOSTNAME: `127.0.0.1:${port}`,
     LISTEN_PORT: port,
@@ -186,16 +221,15 @@ async function configure(home: string, temporal: OwnTemporal, databaseUrl: strin
     DATABASE_SECRET_KEY: TEST_SECRET_KEY,
     TEMPORAL_ADDRESS: temporal.address,
     DISTRIBUTED_STORAGE_CONFIG: { default: ['LocalStorage', { storage_path: join(home, 'storage') }] },
-    MAIL_PORT: smtpPort,
     MAIL_USE_TLS: false,
-    MAIL_CATCHER: { SMTP_PORT: smtpPort, HTTP_PORT: await freePort(), PATH: join(home, 'mail') },
     OUTBOUND_ALLOWED_NETWORKS: ['127.0.0.0/8'],
-    DOCKER_HOST: await dockerHost(),
+    DOCKER_HOST: dockerHost,
     BUILD_WORK_DIR: join(home, 'builds'),
     BUILD_HOST_ID: 'test-builder',
     ADVISORIES_PATH: join(home, 'advisories'),
     SHUTDOWN_NOTICE: '0s',
     BUILD_SHUTDOWN_GRACE: '5s',
+    ...config,
   });
 }
 

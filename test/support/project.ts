@@ -50,6 +50,8 @@ export interface ProjectOptions {
   config?: Record<string, unknown>;
   /** Another URL than that of the served repository. */
   buildSource?: string;
+  /** A repository that somebody else serves, under `buildSource`. */
+  source?: SourceRepository;
 }
 
 /** An organization with a repository, a trigger, and a bare git repository that carries the hook. */
@@ -57,8 +59,8 @@ export async function createProject(made: Product, options: ProjectOptions = {})
   const owner = await made.person();
   const organization = uniqueName('org');
   const path = `${organization}/app`;
-  const source = createRepository();
-  const server = await serve(source, options.transport ?? 'http');
+  const source = options.source ?? createRepository();
+  const server = options.source ? ELSEWHERE : await serve(source, options.transport ?? 'http');
   const dispose = async () => {
     await server.close();
     source.dispose();
@@ -147,6 +149,12 @@ interface Serving {
   close(): Promise<void>;
 }
 
+const ELSEWHERE: Serving = {
+  url: '',
+  authorize: () => undefined,
+  close: () => Promise.resolve(),
+};
+
 async function serve(source: SourceRepository, transport: 'http' | 'ssh'): Promise<Serving> {
   if (transport === 'ssh') {
     const server: SshServer = await startSshServer();
@@ -160,27 +168,28 @@ function expectStatus(answer: { status: number; body: unknown }, status: number)
   assert.equal(answer.status, status, JSON.stringify(answer.body));
 }
 
-let base: Promise<string> | undefined;
+const bases = new WeakMap<Product, Promise<string>>();
 
-/** Name of a public image in the product's own registry, a minimal Debian, that any Dockerfile may start from. */
-export function baseImage(made: Product): Promise<string> {
-  base ??= pushBaseImage(made);
+/** Name of a public image in the product's own registry, a minimal Debian by default, that any Dockerfile may start from. */
+export function baseImage(made: Product, importBase = importDebian): Promise<string> {
+  const base = bases.get(made) ?? pushBaseImage(made, importBase);
+  bases.set(made, base);
   return base;
 }
 
-async function pushBaseImage(made: Product): Promise<string> {
+async function pushBaseImage(made: Product, importBase: typeof importDebian): Promise<string> {
   const owner = await made.person();
-  const creation = { namespace: owner.name, repository: 'debian', visibility: 'public', description: '' };
+  const creation = { namespace: owner.name, repository: 'base', visibility: 'public', description: '' };
   expectStatus(await owner.call('POST', '/repository', creation), 201);
-  const reference = `${made.host}/${owner.name}/debian:bookworm`;
-  await importDebian(reference);
+  const reference = `${made.host}/${owner.name}/base:bookworm`;
+  await importBase(reference, made.config.DOCKER_HOST);
   await pushImage(made, reference, owner);
   return reference;
 }
 
 /** Pushes an image of the engine with the password of a person. */
 export async function pushImage(made: Product, reference: string, person: Person): Promise<void> {
-  const engine = await docker();
+  const engine = await docker(made.config.DOCKER_HOST);
   const authconfig = { username: person.name, password: person.password, serveraddress: made.host };
   const stream = await engine.getImage(reference).push({ authconfig });
   await new Promise<void>((resolve, reject) => {

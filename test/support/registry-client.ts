@@ -10,6 +10,7 @@ export interface CallOptions {
   body?: Buffer | string | ReadableStream;
   /** Asks for a token with this scope; the actions of a push on the path's repository by default, null sends none. */
   scope?: string | null;
+  signal?: AbortSignal;
 }
 
 /** A client of the registry that gets itself a token for each scope, as docker does. */
@@ -45,6 +46,7 @@ export class RegistryClient {
       headers: { ...authorization, ...options.headers },
       redirect: 'manual',
     };
+    if (options.signal) init.signal = options.signal;
     if (options.body !== undefined) Object.assign(init, { body: options.body, duplex: 'half' });
     return fetch(new URL(path, this.url), init);
   }

@@ -8,9 +8,8 @@ import type { WorkerOptions, WorkflowBundleWithSourceMap } from '@temporalio/wor
 
 import * as searchAttributes from '../../workflows/shared/search-attributes';
 import { atEndOfRun } from './cleanup';
-import { eventually } from './eventually';
-import type { RunningProcess } from './processes';
-import { freePort, startProcess } from './processes';
+import { freePort } from './processes';
+import { RestartableServer } from './restartable-server';
 
 const TEST_NAMESPACE = 'default';
 
@@ -24,6 +23,7 @@ export interface TestTemporal {
 
 /** A dev server of one test's own, which can be away for a while; what it knows survives in `dbFile`. */
 export interface OwnTemporal extends TestTemporal {
+  server: RestartableServer;
   start(): Promise<void>;
   /** SIGKILL by default: an outage, not a farewell. */
   stop(signal?: NodeJS.Signals): Promise<void>;
@@ -47,18 +47,16 @@ export async function ownTemporal(dbFile?: string): Promise<OwnTemporal> {
   const port = await freePort();
   const address = `127.0.0.1:${port}`;
   const connection = Connection.lazy({ address });
-  let daemon: RunningProcess | undefined;
+  const daemon = createServer(port, dbFile);
   const server: OwnTemporal = {
     address,
     namespace: TEST_NAMESPACE,
     client: new Client({ connection, namespace: TEST_NAMESPACE, identity: 'client' }),
+    server: daemon,
     async start() {
-      daemon = await startServer(port, dbFile);
+      await daemon.start();
     },
-    async stop(signal = 'SIGKILL') {
-      await daemon?.stop(signal);
-      daemon = undefined;
-    },
+    stop: (signal = 'SIGKILL') => daemon.stop(signal),
     async dispose() {
       await connection.close();
       await server.stop();
@@ -160,30 +158,24 @@ async function connectNative(address: string): Promise<NativeConnection> {
   return connection;
 }
 
-async function startServer(port: number, dbFile?: string): Promise<RunningProcess> {
-  const daemon = startProcess(temporalBinary(), [
-    ...['server', 'start-dev', '--headless', '--ip', '127.0.0.1', '--port', String(port)],
-    ...['--http-port', String(await freePort()), '--metrics-port', String(await freePort())],
-    ...['--namespace', TEST_NAMESPACE, '--log-level', 'error'],
-    ...['--dynamic-config-value', 'matching.enableFairness=true'],
-    // The defaults refuse a burst of starts; a test of throughput must meet our own limits.
-    ...['--dynamic-config-value', 'frontend.namespaceRPS=20000'],
-    ...['--dynamic-config-value', 'frontend.namespaceRPS.visibility=1000'],
-    ...Object.values(searchAttributes).flatMap(({ name }) => ['--search-attribute', `${name}=Keyword`]),
-    ...(dbFile ? ['--db-filename', dbFile] : []),
-  ]);
-  try {
-    await eventually(async () => {
-      if (daemon.child.exitCode !== null || daemon.child.pid === undefined) {
-        throw new Error(`the Temporal dev server ended: ${daemon.output().slice(-2000)}`);
-      }
-      await assertReady(`127.0.0.1:${port}`);
-    }, 30_000);
-  } catch (error) {
-    await daemon.stop('SIGKILL');
-    throw error;
-  }
-  return daemon;
+function createServer(port: number, dbFile?: string): RestartableServer {
+  return new RestartableServer({
+    name: 'Temporal',
+    command: temporalBinary(),
+    args: async () => [
+      ...['server', 'start-dev', '--headless', '--ip', '127.0.0.1', '--port', String(port)],
+      ...['--http-port', String(await freePort()), '--metrics-port', String(await freePort())],
+      ...['--namespace', TEST_NAMESPACE, '--log-level', 'error'],
+      ...['--dynamic-config-value', 'matching.enableFairness=true'],
+      // The defaults refuse a burst of starts; a test of throughput must meet our own limits.
+      ...['--dynamic-config-value', 'frontend.namespaceRPS=20000'],
+      ...['--dynamic-config-value', 'frontend.namespaceRPS.visibility=1000'],
+      ...Object.values(searchAttributes).flatMap(({ name }) => ['--search-attribute', `${name}=Keyword`]),
+      ...(dbFile ? ['--db-filename', dbFile] : []),
+    ],
+    ready: () => assertReady(`127.0.0.1:${port}`),
+    readyMs: 30_000,
+  });
 }
 
 async function assertReady(address: string): Promise<void> {

@@ -6,20 +6,13 @@ import { createServer } from 'node:http';
 import type { Server } from 'node:http';
 import { once } from 'node:events';
 import { dirname, join } from 'node:path';
-import { buffer } from 'node:stream/consumers';
-import { setTimeout as delay } from 'node:timers/promises';
 
 import { MockActivityEnvironment } from '@temporalio/testing';
 import type Docker from 'dockerode';
-import { pack } from 'tar-stream';
 
-import { openBuildSession } from '../../../activities/build/build-session';
 import type { PreparedContext } from '../../../activities/build/contracts';
-import type { EngineEvent } from '../../../activities/build/engine';
-import { hasBuildKit } from '../../../activities/build/engine';
 import type { BuildAttempt } from '../../../commands/builds/build-attempts';
 import { mintRepositoryToken } from '../../../auth/tokens';
-import { issueBuildToken } from '../../../commands/builds/build-tokens';
 import { cancelBuild } from '../../../commands/builds/cancel-build';
 import type { Build } from '../../../db/entities/builds';
 import { Tag } from '../../../db/entities/content';
@@ -106,48 +99,6 @@ describe('the engine steps of a build', function () {
 
   const buildIt = ({ attempt, prepared }: Prepared) =>
     bench.run(() => bench.steps.buildImage(attempt, prepared));
-
-  it('keeps the session open: credentials are still there when the engine asks late', async function () {
-    if (!(await hasBuildKit(engine))) this.skip();
-    const { attempt } = await prepare({ Dockerfile: `FROM ${base}\n` });
-    const password = (await issueBuildToken(bench.deps, attempt)) ?? '';
-    const credentials = { host: registry.host, username: '$token', password };
-    const session = await openBuildSession(engine, credentials);
-    try {
-      // The engine looks after its sessions every second.
-      await delay(3000);
-      const context = pack();
-      context.entry({ name: 'Dockerfile' }, `FROM ${base}\nLABEL late=yes\n`);
-      context.finalize();
-      const events = await buildWith(session.id, await buffer(context));
-      assert.deepEqual(
-        events.flatMap(({ error }) => error ?? []),
-        [],
-      );
-    } finally {
-      session.close();
-    }
-  });
-
-  function buildWith(session: string, file: Buffer): Promise<EngineEvent[]> {
-    const options = { version: '2', pull: true, session };
-    const request = {
-      path: '/build?',
-      method: 'POST',
-      isStream: true,
-      file,
-      options,
-      statusCodes: { 200: true },
-    };
-    return new Promise((resolve, reject) => {
-      engine.modem.dial(request, (error: Error | null, stream: unknown) => {
-        if (error) return reject(error);
-        engine.modem.followProgress(stream as NodeJS.ReadableStream, (failure, events) =>
-          failure ? reject(failure) : resolve(events),
-        );
-      });
-    });
-  }
 
   it('builds, pushes every tag, writes the log with its steps, and cleans up', async () => {
     const marker = randomBytes(8).toString('hex');
