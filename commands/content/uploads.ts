@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 
 import { Upload } from '../../db/entities/content';
 import { lockUpload, recordProgress } from '../../db/stores/uploads';
+import { isLeaseHeld } from '../../model/leases';
 import type { RepositoryPath } from '../../model/names';
 import { runAct } from '../act';
 import { ActError } from '../act-error';
@@ -82,7 +83,7 @@ export function takeUpload(
     if (!upload) throw unknownUpload(uuid);
     const { receivedBytes } = upload;
     const isStreaming = upload.leaseUntilMs !== null;
-    if (isHeld(upload, act.nowMs)) return { outcome: 'busy', receivedBytes };
+    if (isLeaseHeld(upload.leaseUntilMs, act.nowMs, LEASE_MS)) return { outcome: 'busy', receivedBytes };
     const epoch = upload.leaseOwner === owner && !isStreaming ? upload.epoch : upload.epoch + 1;
     const storageKey = isStreaming ? deps.uploadKey(uuid, epoch) : upload.storageKey;
     await act.manager.update(
@@ -101,11 +102,6 @@ export function takeUpload(
       abandonedKey: isStreaming ? upload.storageKey : null,
     };
   });
-}
-
-/** A lease that ends later than any can was given before the clock was set back: its holder would have renewed it. */
-function isHeld({ leaseUntilMs }: Upload, nowMs: number): boolean {
-  return leaseUntilMs !== null && leaseUntilMs > nowMs && leaseUntilMs <= nowMs + LEASE_MS;
 }
 
 /** Keeps the session while a body streams; false when it was taken by another process. */

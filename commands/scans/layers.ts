@@ -1,5 +1,6 @@
 import { ScanLayer } from '../../db/entities/scanning';
 import { claimLayer as claimRow } from '../../db/stores/scanning';
+import { isLeaseHeld } from '../../model/leases';
 import type { ActDeps } from '../act';
 import { SYSTEM, runAct } from '../act';
 
@@ -22,16 +23,16 @@ export async function claimLayer(
   owner: string,
 ): Promise<LayerClaimOutcome> {
   return runAct(deps, SYSTEM, async ({ manager, nowMs }) => {
-    const claim = { digest, indexerState, owner, nowMs, leaseUntilMs: nowMs + LEASE_MS };
+    const claim = { digest, indexerState, owner, nowMs, leaseMs: LEASE_MS };
     if (await claimRow(manager, claim)) return 'claimed';
     const layer = await manager.findOneBy(ScanLayer, { layerDigest: digest, indexerState });
     return layer && (layer.resultKey !== null || layer.error !== null) ? 'settled' : 'busy';
   });
 }
 
-/** True while somebody reads the layer. A lease that ends later than any can was given before the clock was set back. */
+/** True while somebody reads the layer. */
 export function isLeased({ leaseUntilMs }: Pick<ScanLayer, 'leaseUntilMs'>, nowMs: number): boolean {
-  return leaseUntilMs !== null && leaseUntilMs > nowMs && leaseUntilMs <= nowMs + LEASE_MS;
+  return isLeaseHeld(leaseUntilMs, nowMs, LEASE_MS);
 }
 
 /** Gives the layer back unread, unless somebody else has taken it over. */

@@ -1,6 +1,7 @@
 import type { EntityManager } from 'typeorm';
 import { In } from 'typeorm';
 
+import { latestLeaseEndMs } from '../../model/leases';
 import type { Severity } from '../../model/severities';
 import { Account } from '../entities/accounts';
 import { Manifest } from '../entities/content';
@@ -97,13 +98,12 @@ export interface LayerClaim {
   /** Whoever claims; a repeated claim of the same owner succeeds. */
   owner: string;
   nowMs: number;
-  leaseUntilMs: number;
+  leaseMs: number;
 }
 
 /** Takes the lease of a layer that nobody has read and nobody is reading; true when it is the caller's. */
 export async function claimLayer(manager: EntityManager, claim: LayerClaim): Promise<boolean> {
-  const { digest, indexerState, owner, nowMs, leaseUntilMs } = claim;
-  // One that ends later than this claim would was given before the clock was set back.
+  const { digest, indexerState, owner, nowMs, leaseMs } = claim;
   await manager.query(
     `INSERT INTO scan_layer (layer_digest, indexer_state, created_at_ms) VALUES (?, ?, ?)
        ON DUPLICATE KEY UPDATE id = id`,
@@ -113,7 +113,7 @@ export async function claimLayer(manager: EntityManager, claim: LayerClaim): Pro
     `UPDATE scan_layer SET lease_owner = ?, lease_until_ms = ?
       WHERE layer_digest = ? AND indexer_state = ? AND result_key IS NULL AND error IS NULL
         AND (lease_until_ms IS NULL OR lease_until_ms <= ? OR lease_until_ms > ? OR lease_owner = ?)`,
-    [owner, leaseUntilMs, digest, indexerState, nowMs, leaseUntilMs, owner],
+    [owner, nowMs + leaseMs, digest, indexerState, nowMs, latestLeaseEndMs(nowMs, leaseMs), owner],
   );
   return result.affectedRows > 0;
 }
