@@ -8,6 +8,8 @@ import type { RepositoryPath } from '../model/names';
 import type { RepositoryRole, RepositoryState, TeamRole, Visibility } from '../model/roles';
 import { atLeastTeamRole, REPOSITORY_ROLES, TEAM_ROLES } from '../model/roles';
 import type { Identity } from './identity';
+import type { AllowedRobots } from './robots';
+import { allowedRobots, isRobotAllowed } from './robots';
 import type { Caps } from './scopes';
 import { allowsSuperuser, namespaceCap, repositoryCap } from './scopes';
 import { isLive } from './tokens';
@@ -39,24 +41,31 @@ export interface AccessPolicy {
   superusersHaveFullAccess: boolean;
   /** Names of users who read everything and gain no write by it. */
   auditors: readonly string[];
+  robots: AllowedRobots;
 }
 
 export const DEFAULT_POLICY: AccessPolicy = {
   anonymousAccess: true,
   superusersHaveFullAccess: false,
   auditors: [],
+  robots: 'all',
 };
 
 export function accessPolicy(
   config: Pick<
     Config,
-    'FEATURE_ANONYMOUS_ACCESS' | 'FEATURE_SUPERUSERS_FULL_ACCESS' | 'GLOBAL_READONLY_SUPER_USERS'
+    | 'FEATURE_ANONYMOUS_ACCESS'
+    | 'FEATURE_SUPERUSERS_FULL_ACCESS'
+    | 'GLOBAL_READONLY_SUPER_USERS'
+    | 'ROBOTS_DISALLOW'
+    | 'ROBOTS_WHITELIST'
   >,
 ): AccessPolicy {
   return {
     anonymousAccess: config.FEATURE_ANONYMOUS_ACCESS,
     superusersHaveFullAccess: config.FEATURE_SUPERUSERS_FULL_ACCESS,
     auditors: config.GLOBAL_READONLY_SUPER_USERS,
+    robots: allowedRobots(config),
   };
 }
 
@@ -112,7 +121,7 @@ async function grantedRole(
 ): Promise<RepositoryRole | null | 'disabled'> {
   if (identity.kind === 'anonymous') return null;
   if (identity.kind === 'repository-token') return roleOfToken(manager, identity, facts, options);
-  if (!facts.callerEnabled) return 'disabled';
+  if (isSwitchedOff(identity, facts, options.policy)) return 'disabled';
   const caps = capsOf(identity);
   if (hasFullAccess(identity, options.policy)) return repositoryCap(caps);
   if (isForeignRobot(identity, facts)) return null;
@@ -134,7 +143,7 @@ async function roleOfToken(
 
 function roleOnNamespace(identity: Identity, facts: CallerFacts, policy: AccessPolicy): TeamRole | null {
   if (identity.kind === 'anonymous' || identity.kind === 'repository-token') return null;
-  if (!facts.callerEnabled || isForeignRobot(identity, facts)) return null;
+  if (isSwitchedOff(identity, facts, policy) || isForeignRobot(identity, facts)) return null;
   const role = hasFullAccess(identity, policy) ? 'admin' : uncappedNamespaceRole(identity, facts);
   return weakerTeamRole(role, namespaceCap(capsOf(identity)));
 }
@@ -142,6 +151,11 @@ function roleOnNamespace(identity: Identity, facts: CallerFacts, policy: AccessP
 function uncappedNamespaceRole(identity: Identity, facts: CallerFacts): TeamRole | null {
   const owns = identity.kind === 'user' && identity.accountId === facts.namespace.id;
   return owns ? 'admin' : facts.teamRole;
+}
+
+/** One whose account is disabled, or a robot where robots are not allowed, however it came to act. */
+function isSwitchedOff(identity: Identity, facts: CallerFacts, { robots }: AccessPolicy): boolean {
+  return !facts.callerEnabled || (identity.kind === 'robot' && !isRobotAllowed(robots, identity.name));
 }
 
 /** A robot has nothing outside its own namespace, whatever rows say (permissions spec 11, test 4). */

@@ -4,6 +4,7 @@ import { parseRobotName } from '../model/names';
 import type { AuthDeps, AuthOutcome } from './authentication';
 import { accepted, DISABLED_USER, refused, userIdentity } from './authentication';
 import { checkBearer } from './bearer';
+import { allowedRobots, isRobotAllowed } from './robots';
 import { isLive, isSameSecret, TOKEN_HALF } from './tokens';
 import { checkUserPassword } from './user-password';
 
@@ -32,7 +33,7 @@ export function parseBasicHeader(header: string): { username: string; password: 
 
 async function checkRobot(deps: AuthDeps, name: string, token: string): Promise<AuthOutcome> {
   const { manager } = deps.dataSource;
-  if (deps.config.ROBOTS_DISALLOW && !deps.config.ROBOTS_WHITELIST.includes(name)) {
+  if (!isRobotAllowed(allowedRobots(deps.config), name)) {
     return refused('Robot accounts have been disabled. Please contact your administrator.');
   }
   const robot = await manager.findOneBy(Account, { name, kind: 'robot' });

@@ -245,7 +245,7 @@ describe('repository access', () => {
   it('lets an auditor read everything and write nothing by it, superuser or not', async () => {
     const { organization, repository } = await organizationWithRepository();
     const { identity } = await buildUser(db, { superuser: true });
-    const policy = { anonymousAccess: true, superusersHaveFullAccess: true, auditors: [identity.name] };
+    const policy = { ...DEFAULT_POLICY, superusersHaveFullAccess: true, auditors: [identity.name] };
     const access = await accessTo(identity, organization, repository.name, { policy });
     assert.deepEqual([access.role, access.mayCreate], ['read', false]);
   });
@@ -256,8 +256,10 @@ describe('repository access', () => {
         FEATURE_ANONYMOUS_ACCESS: false,
         FEATURE_SUPERUSERS_FULL_ACCESS: true,
         GLOBAL_READONLY_SUPER_USERS: ['eve'],
+        ROBOTS_DISALLOW: true,
+        ROBOTS_WHITELIST: ['acme+ci'],
       }),
-      { anonymousAccess: false, superusersHaveFullAccess: true, auditors: ['eve'] },
+      { anonymousAccess: false, superusersHaveFullAccess: true, auditors: ['eve'], robots: ['acme+ci'] },
     );
   });
 

@@ -81,7 +81,7 @@ describe('mounts', () => {
     let digest: string;
 
     /** A client with the token of a build of `target`, which pulls as this robot. */
-    async function buildClient(pullRobotId: number | null) {
+    async function buildClient(pullRobotId: number | null, url = registry.url) {
       const { manager } = registry.dataSource;
       const [, name = ''] = target.split('/');
       const repository = await buildRepository(manager, { namespace: owner.account, name });
@@ -95,7 +95,7 @@ describe('mounts', () => {
         buildUuid: uuid,
         nowMs: Date.now(),
       });
-      return new RegistryClient(registry.url, { username: '$token', password });
+      return new RegistryClient(url, { username: '$token', password });
     }
 
     beforeEach(async () => {
@@ -138,6 +138,20 @@ describe('mounts', () => {
       await registry.dataSource.manager.update(Account, robot.id, { enabled: false });
       target = `${owner.account.name}/${uniqueName('target')}`;
       assert.equal((await mount(digest, source, target, await buildClient(robot.id))).status, 202);
+    });
+
+    it('reach nothing by a robot where robots are not allowed', async () => {
+      const { dataSource, storagePath } = registry;
+      const strict = await startRegistry({ dataSource, storagePath, config: { ROBOTS_DISALLOW: true } });
+      try {
+        const robot = await pullRobot({ read: true });
+        const builder = await buildClient(robot.id, strict.url);
+        for (const from of [null, source]) {
+          assert.equal((await mount(digest, from, target, builder)).status, 202);
+        }
+      } finally {
+        await strict.close();
+      }
     });
 
     it('give nobody but the mount the rights of the robot', async () => {

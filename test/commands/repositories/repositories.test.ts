@@ -213,7 +213,12 @@ describe('a write to a repository', () => {
       });
       assert.equal((await write(caller.identity, path, true)).repository.state, state);
       const { identity } = await buildUser(db, { superuser: true });
-      const policy = { anonymousAccess: true, superusersHaveFullAccess: true, auditors: [] };
+      const policy = {
+        anonymousAccess: true,
+        superusersHaveFullAccess: true,
+        auditors: [],
+        robots: 'all' as const,
+      };
       const attempt = runAct(testAuthDeps(db), SYSTEM, (act) =>
         requireRepository(act, { policy }, identity, path, { role: 'write', lock: 'share' }),
       );
