@@ -1,6 +1,6 @@
 import type { Build } from '../../db/entities/builds';
 import { lockRepository } from '../../db/stores/access';
-import { findPushedImage, findTagsPushedBy } from '../../db/stores/build-pushes';
+import { findPushedImage, findTagsPointedAt } from '../../db/stores/build-pushes';
 import { withContext } from '../../db/stores/builds';
 import { labelsOfManifests } from '../../db/stores/manifests';
 import { tagLifetimeMs } from '../../model/manifest-labels';
@@ -43,7 +43,8 @@ async function putMissingTags(
   const { repositoryId } = build;
   const { manifestId, digest, mediaType } = image;
   const { repository: found } = await withContext(act.manager, build);
-  const pushed = await findTagsPushedBy(act.manager, repositoryId, manifestId);
+  const since = { repositoryId, manifestId, sinceMs: build.createdAtMs };
+  const pushed = await findTagsPointedAt(act.manager, since);
   const missing = build.dockerTags.filter((tag) => !pushed.has(tag));
   const labels = await labelsOfManifests(act.manager, [manifestId]);
   const lifetimeMs = tagLifetimeMs(labels.get(manifestId) ?? {});

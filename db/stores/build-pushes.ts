@@ -1,4 +1,5 @@
 import type { EntityManager } from 'typeorm';
+import { MoreThanOrEqual } from 'typeorm';
 
 import type { BuildPhase } from '../../model/phases';
 import { Build } from '../entities/builds';
@@ -28,15 +29,17 @@ export async function findPushedImage(
   return { manifestId: id, mediaType, imageId: config.digest };
 }
 
-/** Tags that name the manifest or ever did; those of a build's image were all put by that build. */
-export async function findTagsPushedBy(
+/**
+ * Tags that were pointed at a manifest since then, whatever they name now. Not those of before: a build that finds everything in
+ * its cache makes the image of an earlier one, whose tags may have moved on.
+ */
+export async function findTagsPointedAt(
   manager: EntityManager,
-  repositoryId: number,
-  manifestId: number,
+  { repositoryId, manifestId, sinceMs }: { repositoryId: number; manifestId: number; sinceMs: number },
 ): Promise<Set<string>> {
   const rows = await manager.find(Tag, {
     select: { id: true, name: true },
-    where: { repositoryId, manifestId },
+    where: { repositoryId, manifestId, lifetimeStartMs: MoreThanOrEqual(sinceMs) },
   });
   return new Set(rows.map(({ name }) => name));
 }

@@ -98,6 +98,18 @@ describe('a build whose worker was lost while it pushed', function () {
     assert.ok((await currentTags()).includes(`main ${newer.digest}`));
   });
 
+  it('points a tag at the image that had named it in earlier days and has moved on', async () => {
+    const image = buildImage({ layers: ['of the cache'] });
+    await push(await begun(), 1, 'latest', image);
+    await push(await begun(), 1, 'latest', buildImage({ layers: ['of between'] }));
+    const again = await begun({ dockerTags: ['main', 'latest'] });
+    await push(again, 1, 'main', image);
+    const second = { buildId: again.uuid, attempt: 2 };
+    await beginAttempt(bench.deps, second);
+    await completePushedBuild(bench.deps, second);
+    assert.deepEqual(await currentTags(), [`latest ${image.digest}`, `main ${image.digest}`]);
+  });
+
   it('refuses another image, whichever tag it comes with', async () => {
     const build = await begun();
     await push(build, 1, 'main', buildImage({ layers: ['one'] }));
