@@ -1,6 +1,7 @@
 import type { DataSource } from 'typeorm';
 
-const LOCK = 'slipway:migrate';
+import { withNamedLock } from './named-lock';
+
 const LOCK_WAIT_S = 120;
 
 /**
@@ -8,19 +9,10 @@ const LOCK_WAIT_S = 120;
  * lets one of them work while the others wait and then find nothing to do. Answers the names of what it ran.
  */
 export async function migrate(dataSource: DataSource): Promise<string[]> {
-  // The lock belongs to a connection, so it is taken on one that stays ours until the end.
-  const holder = dataSource.createQueryRunner();
-  try {
-    const [row] = (await holder.query(`SELECT GET_LOCK(?, ?) AS taken`, [LOCK, LOCK_WAIT_S])) as {
-      taken: unknown;
-    }[];
-    if (Number(row?.taken) !== 1) throw new Error(`another migration has held the lock for ${LOCK_WAIT_S} s`);
-    const ran = await dataSource.runMigrations({ transaction: 'none' });
-    await holder.query(`SELECT RELEASE_LOCK(?)`, [LOCK]);
-    return ran.map((migration) => migration.name);
-  } finally {
-    await holder.release();
-  }
+  const ran = await withNamedLock(dataSource, 'migrate', LOCK_WAIT_S, () =>
+    dataSource.runMigrations({ transaction: 'none' }),
+  );
+  return ran.map((migration) => migration.name);
 }
 
 /** Names of the migrations that have not run; writes nothing. */
