@@ -4,6 +4,7 @@ import type { RepositoryPath } from '../../model/names';
 import { labelsOfManifests } from '../../db/stores/manifests';
 import type { Act } from '../act';
 import { enqueue, runAct } from '../act';
+import { scanKey } from '../scans/scan-key';
 import { holdBuild, recordBuiltManifest } from './build-guard';
 import type { Pusher } from './pusher';
 import { auditPusher } from './pusher';
@@ -69,8 +70,7 @@ async function askForScan(
   if (!push.manifest.config) return;
   await enqueue(act, {
     kind: 'manifest.pushed',
-    // Scans wait neither for each other nor for builds.
-    orderingKey: `scan:${repository.id}:${push.digest}`,
+    orderingKey: scanKey(repository.id, push.digest),
     payload: {
       repositoryId: repository.id,
       manifestId,

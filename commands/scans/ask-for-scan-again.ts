@@ -3,6 +3,7 @@ import { Manifest } from '../../db/entities/content';
 import { Repository } from '../../db/entities/repositories';
 import type { ActDeps } from '../act';
 import { SYSTEM, enqueue, runAct } from '../act';
+import { scanKey } from './scan-key';
 
 /** Owes Temporal the scan of a manifest once more, for a Temporal that lost it. */
 export async function askForScanAgain(deps: ActDeps, manifestId: number): Promise<void> {
@@ -15,7 +16,7 @@ export async function askForScanAgain(deps: ActDeps, manifestId: number): Promis
     const names = { namespace: namespace.name, repository: repository.name };
     await enqueue(act, {
       kind: 'manifest.pushed',
-      orderingKey: `repository:${repositoryId}`,
+      orderingKey: scanKey(repositoryId, digest),
       payload: { repositoryId, manifestId, ...names, digest, tag: null },
     });
   });
