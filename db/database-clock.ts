@@ -3,8 +3,8 @@ import type { DataSource } from 'typeorm';
 import type { Logger } from '../telemetry/logger';
 
 const EVERY_MS = 5_000;
-/** An answer that took longer says too little of the moment at which it was given. */
-const SLOWEST_MS = 1_000;
+/** An answer that took longer says too little of the moment at which it was given, unless the clocks differ by more than that. */
+const SLOW_MS = 1_000;
 /** Beyond this somebody should look at the clocks. */
 const NOTABLE_MS = 5_000;
 
@@ -30,7 +30,7 @@ export class DatabaseClock {
   async start(): Promise<void> {
     await this.look('the clock of this machine differs from that of the database, which counts');
     this.timer = setInterval(
-      () => void this.look('the clock of the database was set anew', SLOWEST_MS),
+      () => void this.look('the clock of the database was set anew', SLOW_MS),
       EVERY_MS,
     );
     this.timer.unref();
@@ -40,7 +40,7 @@ export class DatabaseClock {
     clearInterval(this.timer);
   }
 
-  private async look(notable: string, slowestMs = Number.POSITIVE_INFINITY): Promise<void> {
+  private async look(notable: string, slowMs = Number.POSITIVE_INFINITY): Promise<void> {
     if (this.isLooking) return;
     this.isLooking = true;
     try {
@@ -49,9 +49,10 @@ export class DatabaseClock {
         'SELECT UNIX_TIMESTAMP(SYSDATE(6)) * 1000 AS ms',
       );
       const answeredAtMs = performance.now();
-      if (answeredAtMs - askedAtMs > slowestMs) return;
       const offsetMs = Number(row?.ms) - (askedAtMs + answeredAtMs) / 2;
       const byMs = Math.round(offsetMs - this.offsetMs);
+      const tookMs = answeredAtMs - askedAtMs;
+      if (tookMs > slowMs && Math.abs(byMs) <= tookMs) return;
       if (Math.abs(byMs) > NOTABLE_MS) this.logger.warn({ byMs }, notable);
       this.offsetMs = offsetMs;
     } catch (err) {
