@@ -32,11 +32,6 @@ export class Drain {
     }
   }
 
-  /** From here on health says that this process is no place for new requests. */
-  get hasBegun(): boolean {
-    return this.#hasBegun;
-  }
-
   /** Work of a request that may go on when its connection has gone: it is waited for. It must not reject. */
   follow(work: Promise<void>): void {
     this.#work.add(work);
