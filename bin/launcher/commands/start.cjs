@@ -108,13 +108,18 @@ function publish(run, summary) {
   if (summary) run.summary = summary;
   const { layout } = run.context;
   if (!fs.existsSync(layout.run)) return;
-  writeJson(layout.state, {
+  const state = {
     pid: process.pid,
     isReady: Boolean(run.summary),
     home: layout.home,
     ...run.summary?.facts,
     parts: run.supervisor?.describe() ?? [],
-  });
+  };
+  try {
+    writeJson(layout.state, state);
+  } catch {
+    // A full disk makes `status` old; it must not end the launcher, which would leave all parts alone.
+  }
 }
 
 function table(summary, tookMs) {

@@ -1,6 +1,7 @@
 'use strict';
 
 const crypto = require('node:crypto');
+const { performance } = require('node:perf_hooks');
 const { setTimeout: sleep } = require('node:timers/promises');
 
 const { LauncherError } = require('../exit-codes.cjs');
@@ -51,7 +52,7 @@ class Supervisor {
     /** @type {Entry[]} */
     this.entries = [];
     this.isStopping = false;
-    this.logTimer = setInterval(() => boundLogs(layout.logs), LOG_INTERVAL_MS);
+    this.logTimer = setInterval(() => keepBounded(layout.logs), LOG_INTERVAL_MS);
     this.logTimer.unref();
   }
 
@@ -115,8 +116,8 @@ class Supervisor {
       this.change(entry, 'done');
       return undefined;
     }
-    entry.readyAt = Date.now();
-    entry.answeredAt = Date.now();
+    entry.readyAt = performance.now();
+    entry.answeredAt = performance.now();
     entry.failures = 0;
     this.change(entry, 'ready');
     process.once('exit', () => void this.restart(entry));
@@ -125,14 +126,14 @@ class Supervisor {
   }
 
   async waitUntilReady(process) {
-    const deadline = Date.now() + (process.part.readyTimeoutMs ?? READY_TIMEOUT_MS);
+    const deadline = performance.now() + (process.part.readyTimeoutMs ?? READY_TIMEOUT_MS);
     for (;;) {
       if (process.hasEnded) return process.ending;
       const health = await askHealth(process.part.ready, process.healthPort);
       if (process.hasEnded) return process.ending;
       if (health.isReady) break;
       if (this.isStopping) return 'interrupted';
-      if (Date.now() > deadline) return health.why;
+      if (performance.now() > deadline) return health.why;
       await sleep(POLL_MS);
     }
     try {
@@ -146,7 +147,7 @@ class Supervisor {
   async restart(entry) {
     clearInterval(entry.timer);
     if (this.isStopping) return;
-    const hasBeenSteady = Date.now() - entry.readyAt > STEADY_MS;
+    const hasBeenSteady = performance.now() - entry.readyAt > STEADY_MS;
     entry.backoffMs =
       hasBeenSteady || !entry.backoffMs
         ? FIRST_BACKOFF_MS
@@ -160,7 +161,11 @@ class Supervisor {
       this.tellOfEnd(entry, why);
       await sleep(entry.backoffMs, undefined, { ref: true });
       if (this.isStopping) return;
-      const failure = await this.launch(entry);
+      const failure = await this.launch(entry).catch((error) => {
+        // A full disk, or no process to be had: whoever supervises lives on and tries again.
+        entry.process.kill();
+        return error.message;
+      });
       if (this.isStopping) return;
       if (failure === undefined) break;
       why = failure;
@@ -187,8 +192,8 @@ class Supervisor {
     const health = await askHealth(entry.part.ready, process.healthPort);
     entry.isAsking = false;
     if (this.isStopping || process.hasEnded) return;
-    if (health.hasAnswered) entry.answeredAt = Date.now();
-    if (entry.crashes >= CRASHES_OF_A_LOOP && Date.now() - entry.readyAt > STEADY_MS) {
+    if (health.hasAnswered) entry.answeredAt = performance.now();
+    if (entry.crashes >= CRASHES_OF_A_LOOP && performance.now() - entry.readyAt > STEADY_MS) {
       this.terminal.say(`${clock()} ${entry.part.name} is back, and runs on since a minute`);
       entry.crashes = 0;
     }
@@ -201,7 +206,7 @@ class Supervisor {
       this.terminal.say(`${clock()} ${entry.part.name} ${health.why}`);
       this.change(entry, 'unhealthy', health.why);
     }
-    if (Date.now() - entry.answeredAt > HUNG_AFTER_MS) {
+    if (performance.now() - entry.answeredAt > HUNG_AFTER_MS) {
       this.terminal.say(
         `${clock()} ${entry.part.name} has been silent for ${HUNG_AFTER_MS / 1000} s: it is killed`,
       );
@@ -279,6 +284,15 @@ async function runOnce(process) {
   if (!process.hasEnded) await new Promise((resolve) => process.once('exit', resolve));
   clearTimeout(timer);
   return process.code === 0 ? undefined : process.ending;
+}
+
+/** Logs that cannot be set aside now are looked at again in a moment. */
+function keepBounded(folder) {
+  try {
+    boundLogs(folder);
+  } catch {
+    // A disk out of order, or somebody removed the folder.
+  }
 }
 
 const clock = () => new Date().toTimeString().slice(0, 8);

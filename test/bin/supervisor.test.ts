@@ -1,0 +1,45 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
+
+import { Supervisor } from '../../bin/launcher/parts/supervisor.cjs';
+import { createTerminal } from '../../bin/launcher/terminal.cjs';
+import { eventually } from '../support/eventually';
+
+describe('Supervisor', function () {
+  this.timeout(30_000);
+  let folder: string;
+  let supervisor: Supervisor;
+
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'slipway-supervisor-'));
+    const layout = { logs: join(folder, 'logs'), run: join(folder, 'run'), id: 'test' };
+    mkdirSync(layout.logs);
+    mkdirSync(layout.run);
+    const terminal = createTerminal({ out: new PassThrough() });
+    supervisor = new Supervisor({ layout, terminal, cwd: folder, env: process.env });
+  });
+  afterEach(async () => {
+    await supervisor.stop();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  it('lives on where a part cannot be started again, and brings it up when that is possible', async () => {
+    const command = [process.execPath, '-e', 'setInterval(() => {}, 1000)'];
+    await supervisor.start([{ name: 'part', level: 0, command, ready: { type: 'none' } }]);
+    const [before] = supervisor.describe();
+    assert.ok(before?.pid);
+    // What its process would be recorded in cannot be written, as on a full disk.
+    rmSync(join(folder, 'run'), { recursive: true });
+    process.kill(before.pid, 'SIGKILL');
+    await eventually(() => assert.ok((supervisor.describe()[0]?.restarts ?? 0) >= 2));
+    mkdirSync(join(folder, 'run'));
+    await eventually(() => {
+      const [now] = supervisor.describe();
+      assert.equal(now?.state, 'ready');
+      assert.notEqual(now.pid, before.pid);
+    });
+  });
+});
