@@ -35,8 +35,9 @@ export class CloneWatch {
   readonly signal: AbortSignal;
   readonly #stop = new AbortController();
   readonly #ended = new AbortController();
-  readonly #startedAtMs = Date.now();
-  #lastSignMs = Date.now();
+  /** Of the clock that nobody sets, as all times here. */
+  readonly #startedAtMs = performance.now();
+  #lastSignMs = performance.now();
   #outputBytes = 0;
   #storedBytes = 0;
   #isHostDone = false;
@@ -57,7 +58,7 @@ export class CloneWatch {
 
   /** To be told what git writes on its outputs. */
   readonly hear = (chunk: Buffer): void => {
-    this.#lastSignMs = Date.now();
+    this.#lastSignMs = performance.now();
     this.#outputBytes += chunk.length;
     if (this.#outputBytes > MOST_OUTPUT_BYTES) {
       this.#stop.abort(new CloneStopped('chatty', 'the host sends messages without end'));
@@ -78,7 +79,7 @@ export class CloneWatch {
     const everyMs = Math.min(LOOK_MS, idleMs / 4);
     while (!this.signal.aborted && !this.#ended.signal.aborted) {
       const bytes = await sizeOf(this.folder, maxBytes);
-      if (bytes !== this.#storedBytes) this.#lastSignMs = Date.now();
+      if (bytes !== this.#storedBytes) this.#lastSignMs = performance.now();
       this.#storedBytes = bytes;
       const stopped = this.#judge({ idleMs, totalMs, maxBytes });
       if (stopped) this.#stop.abort(stopped);
@@ -97,7 +98,7 @@ export class CloneWatch {
         `the source is larger than the ${maxBytes} bytes that a build may fetch`,
       );
     }
-    const nowMs = Date.now();
+    const nowMs = performance.now();
     if (nowMs - this.#startedAtMs > totalMs) {
       return new CloneStopped('slow', `the source did not arrive within ${Math.round(totalMs / 1000)} s`);
     }

@@ -17,6 +17,7 @@ export interface ReceiverPlacesOptions {
   slots: number;
   /** Default 2 s: how long a call waits for a place of a receiver that answers. */
   waitMs?: number;
+  /** Of a clock that nobody sets. */
   now?: () => number;
 }
 
@@ -39,7 +40,7 @@ export class ReceiverPlaces {
 
   constructor(private readonly options: ReceiverPlacesOptions) {
     this.#waitMs = options.waitMs ?? 2000;
-    this.#now = options.now ?? Date.now;
+    this.#now = options.now ?? (() => performance.now());
   }
 
   async take(name: string): Promise<Place | NoPlace> {
