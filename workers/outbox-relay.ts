@@ -76,6 +76,8 @@ export class OutboxRelay {
   #pausedUntilMs = 0;
   #afterKey = '';
   #hasFound = false;
+  /** Of the looks since the first key. */
+  #lookedMs = 0;
 
   constructor(deps: OutboxRelayDeps, options: OutboxRelayOptions = {}) {
     this.#deps = { now: Date.now, ...deps };
@@ -130,10 +132,12 @@ export class OutboxRelay {
   #moveOn(hasFound: boolean, nextKey: string | null, tookMs: number): number {
     this.#afterKey = nextKey ?? '';
     this.#hasFound ||= hasFound;
+    this.#lookedMs += tookMs;
     if (nextKey !== null) return 0;
-    const isIdle = !this.#hasFound;
+    const restMs = this.#hasFound ? 0 : Math.max(this.#options.idleMs, 4 * this.#lookedMs);
     this.#hasFound = false;
-    return isIdle ? Math.max(this.#options.idleMs, 4 * tookMs) : 0;
+    this.#lookedMs = 0;
+    return restMs;
   }
 
   #open(rows: OutboxRow[]): void {
