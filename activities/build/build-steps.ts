@@ -13,13 +13,22 @@ import { prepareContext } from './prepare-context';
 import { pushImage } from './push-image';
 import type { HandOver } from './hand-over';
 import type { BuildStepDeps } from './step-deps';
+import { unlessAborted } from './unless-aborted';
 
 const HEARTBEAT_MS = 1000;
+/** For a step to stop what it runs; an engine that hangs answers nothing, and is not waited for. */
+const STOP_MS = 5000;
 
 /** Activities of a build host's own queue. */
 export function createBuildStepActivities(deps: BuildStepDeps, handOver: HandOver): BuildStepActivities {
-  const step = <T>(attempt: BuildAttempt, work: (context: StepContext) => Promise<T>) =>
-    runStep(deps, attempt, handOver.begun, work);
+  const step = <T>(
+    attempt: BuildAttempt,
+    work: (context: StepContext) => Promise<T>,
+    leaving = handOver.begun,
+  ) => {
+    handOver.began(attempt);
+    return runStep(deps, attempt, leaving, work);
+  };
   return {
     cloneSource: (attempt) => step(attempt, (context) => cloneSource(deps, attempt, context)),
     prepareContext: (attempt) => step(attempt, () => prepareContext(deps, attempt)),
@@ -28,7 +37,7 @@ export function createBuildStepActivities(deps: BuildStepDeps, handOver: HandOve
     buildImage: (attempt, prepared) =>
       step(attempt, (context) => buildImage(deps, attempt, prepared, context)),
     pushImage: (attempt, imageId) =>
-      runStep(deps, attempt, handOver.finished, (context) => pushImage(deps, attempt, imageId, context)),
+      step(attempt, (context) => pushImage(deps, attempt, imageId, context), handOver.finished),
     async cleanUp(attempt) {
       await cleanUp(deps, attempt);
       handOver.cleaned(attempt);
@@ -53,7 +62,7 @@ async function runStep<T>(
     let result: T;
     try {
       signal.throwIfAborted();
-      result = await work({ log, signal });
+      result = await unlessStuck(work({ log, signal }), signal);
     } catch (error) {
       await closeQuietly(log);
       throw signal.aborted ? signal.reason : error;
@@ -61,6 +70,16 @@ async function runStep<T>(
     await log.close();
     return result;
   });
+}
+
+/** Waits for the work, and a moment longer when it was told to stop. */
+async function unlessStuck<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  try {
+    return await unlessAborted(work, signal);
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    return unlessAborted(work, AbortSignal.timeout(STOP_MS));
+  }
 }
 
 /** The step's own failure counts, not that its last lines came too late. */

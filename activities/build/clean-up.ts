@@ -7,6 +7,9 @@ import { endProcessesAtHome } from './end-processes';
 import type { BuildStepDeps } from './step-deps';
 import { workFolder } from './work-folder';
 
+/** An engine that hangs must not hold up the clean-up of others; below what the workflow allows. */
+const ENGINE_MS = 45_000;
+
 /**
  * Removes what an attempt left on this host: work folder, containers and images that bear its labels. Repeatable. The
  * folder goes last: where the engine is away, it makes the host's sweep come back.
@@ -18,21 +21,27 @@ export async function cleanUp(deps: BuildStepDeps, attempt: BuildAttempt): Promi
   await endProcessesAtHome(scratch);
   // What is secret or large does not wait for the engine.
   for (const path of [source, scratch, keyFile]) await rm(path, { recursive: true, force: true });
-  for (const { Id } of await deps.docker.listContainers({ all: true, filters })) {
-    await ignoreGone(deps.docker.getContainer(Id).remove({ force: true, v: true }));
+  const abortSignal = AbortSignal.timeout(ENGINE_MS);
+  for (const { Id } of await deps.docker.listContainers({ all: true, filters, abortSignal })) {
+    await ignoreGone(deps.docker.getContainer(Id).remove({ force: true, v: true, abortSignal }));
   }
-  for (const image of await deps.docker.listImages({ all: true, filters })) {
-    await removeImage(deps.docker, image);
+  for (const image of await deps.docker.listImages({ all: true, filters, abortSignal })) {
+    await removeImage(deps.docker, image, abortSignal);
   }
   await rm(root, { recursive: true, force: true });
 }
 
 /** By its tags first, so that the engine forgets who it was pushed as; layers that others use stay. */
-async function removeImage(docker: Docker, { Id, RepoTags }: Docker.ImageInfo): Promise<void> {
+async function removeImage(
+  docker: Docker,
+  { Id, RepoTags }: Docker.ImageInfo,
+  abortSignal: AbortSignal,
+): Promise<void> {
   for (const tag of RepoTags ?? []) {
-    if (tag !== '<none>:<none>') await ignoreGone(docker.getImage(tag).remove({ noprune: true }));
+    if (tag !== '<none>:<none>')
+      await ignoreGone(docker.getImage(tag).remove({ noprune: true, abortSignal }));
   }
-  await ignoreGone(docker.getImage(Id).remove({ force: true }));
+  await ignoreGone(docker.getImage(Id).remove({ force: true, abortSignal }));
 }
 
 /** 404: gone already. 409: somebody uses it, and whoever does removes it. */

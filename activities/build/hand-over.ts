@@ -23,7 +23,7 @@ export class HandOver {
     return this.#finished.signal;
   }
 
-  /** Attempts that had a slot here and have not been cleaned up after. */
+  /** Attempts of which a step ran here, and that have not been cleaned up after. */
   get left(): BuildAttempt[] {
     return [...this.#left.values()];
   }

@@ -7,6 +7,7 @@ import type Docker from 'dockerode';
 import type { HoldingBuilder } from '../../workflows/shared/contracts';
 import type { BuilderActivities } from './contracts';
 import type { HandOver } from './hand-over';
+import { unlessAborted } from './unless-aborted';
 import { withHeartbeat } from '../with-heartbeat';
 
 export interface HoldDeps {
@@ -28,44 +29,34 @@ const LOOK_EVERY_MS = 1000;
 export function createHoldActivities(deps: HoldDeps): BuilderActivities {
   const { client, taskQueue, handOver, heartbeatMs = 2000 } = deps;
   return {
-    async holdBuilder(buildAttempt) {
-      const { attempt } = buildAttempt;
+    async holdBuilder({ attempt }) {
       const { workflowExecution } = activityInfo();
       if (!workflowExecution) throw new Error('a slot is held for a workflow only');
       const { workflowId, runId } = workflowExecution;
       const holding: HoldingBuilder = { attempt, taskQueue };
-      handOver.began(buildAttempt);
       await withHeartbeat(heartbeatMs, async () => {
         await waitForEngine(deps);
         await client.workflow.getHandle(workflowId, runId).signal('holdingBuilder', holding);
         // Rejects when the workflow lets go or has ended.
-        await Promise.race([Context.current().cancelled, untilAborted(handOver.finished)]);
+        await unlessAborted(Context.current().cancelled, handOver.finished);
       });
     },
   };
 }
 
-function untilAborted(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    const onAbort = () => reject(signal.reason as Error);
-    if (signal.aborted) onAbort();
-    else signal.addEventListener('abort', onAbort, { once: true });
-  });
-}
-
-/** An engine that restarts must cost its builds seconds, not all of their attempts. */
+/** An engine that restarts must cost its builds seconds, not all of their attempts; nothing has begun here that could end. */
 async function waitForEngine({ engine, handOver, enginePatienceMs = 120_000 }: HoldDeps): Promise<void> {
   const patience = AbortSignal.timeout(enginePatienceMs);
-  const stopped = AbortSignal.any([cancellationSignal(), handOver.finished]);
-  const over = Promise.race([untilAborted(stopped), untilAborted(patience)]);
+  const stopped = AbortSignal.any([cancellationSignal(), handOver.begun]);
+  const over = AbortSignal.any([stopped, patience]);
   for (;;) {
     try {
-      await Promise.race([engine.ping(), over]);
+      await unlessAborted(engine.ping(), over);
       return;
     } catch (error) {
       stopped.throwIfAborted();
       if (patience.aborted) throw new Error('its Docker engine cannot be reached', { cause: error });
-      await Promise.race([delay(LOOK_EVERY_MS), over.catch(() => undefined)]);
+      await unlessAborted(delay(LOOK_EVERY_MS), over).catch(() => undefined);
     }
   }
 }

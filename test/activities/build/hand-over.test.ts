@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 
 import { ApplicationFailure } from '@temporalio/common';
+import Docker from 'dockerode';
 
 import { BUILD_HANDED_OVER } from '../../../workflows/shared/failure-types';
 import { stepBench } from '../../support/build-steps';
@@ -9,7 +10,8 @@ import { eventually } from '../../support/eventually';
 import type { SilentServer } from '../../support/silent-server';
 import { startSilentServer } from '../../support/silent-server';
 
-describe('handing builds over', () => {
+describe('handing builds over', function () {
+  this.timeout(30_000);
   let bench: StepBench;
   let server: SilentServer;
 
@@ -37,6 +39,22 @@ describe('handing builds over', () => {
     bench.handOver.begin();
     await assert.rejects(step, isHandedOver);
     assert.deepEqual(await bench.messagesOf(build), [`Cloning ${url} at ${commit}`]);
+  });
+
+  it('does not wait for an engine that hangs', async () => {
+    const hanging = await stepBench({ docker: new Docker({ host: '127.0.0.1', port: server.port }) });
+    try {
+      const { attempt } = await hanging.begin();
+      const prepared = { context: '', dockerfile: 'Dockerfile', baseImages: [] };
+      const step = hanging.run(() => hanging.steps.buildImage(attempt, prepared));
+      step.catch(() => undefined);
+      await eventually(() => assert.ok(server.connections > 0));
+      assert.deepEqual(hanging.handOver.left, [attempt]);
+      hanging.handOver.begin();
+      await assert.rejects(step, isHandedOver);
+    } finally {
+      hanging.dispose();
+    }
   });
 
   it('begins no further step, but lets a push end until it is finished', async () => {
