@@ -14,6 +14,9 @@ export interface PoolLimits {
   lockWaitS: number;
 }
 
+/** How long closing waits for statements that are under way: whoever closes has nothing left to ask. */
+const CLOSE_MS = 2_000;
+
 type Done = (error: Error | null, ...rest: unknown[]) => void;
 
 /**
@@ -43,6 +46,15 @@ function bound(pool: Pool, limits: PoolLimits): Pool {
       clearTimeout(timer);
       if (!isLate) done(error && refusal(error, limits), connection);
       else if (!error) connection.release();
+    });
+  };
+  const close = pool.end.bind(pool);
+  pool.end = (done: (error: NodeJS.ErrnoException | null) => void = () => undefined) => {
+    // A connection whose server is silent never comes to say goodbye, and a process would wait for it for ever.
+    const timer = setTimeout(done, CLOSE_MS, null);
+    close((error) => {
+      clearTimeout(timer);
+      done(error);
     });
   };
   pool.on('connection', (connection) => {
