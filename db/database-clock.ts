@@ -46,7 +46,8 @@ export class DatabaseClock {
     try {
       const askedAtMs = performance.now();
       const [row] = await this.dataSource.query<{ ms: unknown }[]>(
-        'SELECT UNIX_TIMESTAMP(SYSDATE(6)) * 1000 AS ms',
+        // Not UNIX_TIMESTAMP of a local time: an hour of autumn comes twice where the server's zone has summer time.
+        `SELECT TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6)) / 1000 AS ms`,
       );
       const answeredAtMs = performance.now();
       const offsetMs = Number(row?.ms) - (askedAtMs + answeredAtMs) / 2;
