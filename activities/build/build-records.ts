@@ -35,7 +35,7 @@ export function createBuildRecordActivities(deps: BuildRecordDeps): BuildRecordA
   };
 }
 
-/** A tag that may not be moved ends the build as it would have ended its push. */
+/** A tag that may not be moved ends the build as it would have ended its push; so does an image that was deleted since. */
 async function completePushedBuildOrFail(deps: BuildDeps, attempt: BuildAttempt): Promise<AttemptState> {
   try {
     return await completePushedBuild(deps, attempt);

@@ -5,6 +5,7 @@ import { withContext } from '../../db/stores/builds';
 import { labelsOfManifests } from '../../db/stores/manifests';
 import { tagLifetimeMs } from '../../model/manifest-labels';
 import type { Act } from '../act';
+import { ActError } from '../act-error';
 import { setTag } from '../content/set-tag';
 import { tellPush } from '../content/tell-push';
 import type { AttemptState, BuildAttempt } from './build-attempts';
@@ -24,6 +25,7 @@ export async function completePushedBuild(deps: BuildDeps, attempt: BuildAttempt
     const context = await withContext(act.manager, build);
     await lockRepository(act.manager, context.repository, 'update');
     const image = await findPushedImage(act.manager, build.repositoryId, manifestDigest);
+    if (!image) throw new ActError('not-found', `the image ${manifestDigest} was deleted since`, 'manifest');
     const missing = await putMissingTags(deps, act, build, { ...image, digest: manifestDigest });
     const rest = missing.length > 0 ? `; ${missing.join(', ')} now name it too` : '';
     await appendEntries(act, build, [

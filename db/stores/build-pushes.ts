@@ -18,13 +18,15 @@ export async function lockPushingBuild(
   return build ?? undefined;
 }
 
-/** The manifest that a build pushed, with the id of its image. */
+/** The manifest that a build pushed, with the id of its image; undefined when it was deleted since. */
 export async function findPushedImage(
   manager: EntityManager,
   repositoryId: number,
   digest: string,
-): Promise<{ manifestId: number; mediaType: string; imageId: string }> {
-  const { id, mediaType, body } = await manager.findOneByOrFail(Manifest, { repositoryId, digest });
+): Promise<{ manifestId: number; mediaType: string; imageId: string } | undefined> {
+  const manifest = await manager.findOneBy(Manifest, { repositoryId, digest });
+  if (!manifest) return undefined;
+  const { id, mediaType, body } = manifest;
   const { config } = JSON.parse(body.toString('utf8')) as { config: { digest: string } };
   return { manifestId: id, mediaType, imageId: config.digest };
 }

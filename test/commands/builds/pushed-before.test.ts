@@ -5,7 +5,7 @@ import { issueBuildToken } from '../../../commands/builds/build-tokens';
 import { completePushedBuild } from '../../../commands/builds/complete-pushed-build';
 import type { Build } from '../../../db/entities/builds';
 import { BuildLogEntry } from '../../../db/entities/builds';
-import { Tag } from '../../../db/entities/content';
+import { Manifest, Tag } from '../../../db/entities/content';
 import { Delivery } from '../../../db/entities/notifications';
 import type { BuildBench } from '../../support/build-bench';
 import { buildBench } from '../../support/build-bench';
@@ -108,6 +108,16 @@ describe('a build whose worker was lost while it pushed', function () {
     await beginAttempt(bench.deps, second);
     await completePushedBuild(bench.deps, second);
     assert.deepEqual(await currentTags(), [`latest ${image.digest}`, `main ${image.digest}`]);
+  });
+
+  it('is refused when somebody has deleted that image', async () => {
+    const build = await begun();
+    const image = buildImage({ layers: ['deleted'] });
+    await push(build, 1, 'main', image);
+    await bench.dataSource.manager.delete(Manifest, { digest: image.digest });
+    const second = { buildId: build.uuid, attempt: 2 };
+    await beginAttempt(bench.deps, second);
+    await assert.rejects(completePushedBuild(bench.deps, second), { reason: 'not-found' });
   });
 
   it('refuses another image, whichever tag it comes with', async () => {
