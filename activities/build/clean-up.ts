@@ -38,8 +38,8 @@ async function removeImage(
   abortSignal: AbortSignal,
 ): Promise<void> {
   for (const tag of RepoTags ?? []) {
-    if (tag !== '<none>:<none>')
-      await ignoreGone(docker.getImage(tag).remove({ noprune: true, abortSignal }));
+    if (tag === '<none>:<none>') continue;
+    await ignoreGone(docker.getImage(tag).remove({ noprune: true, abortSignal }));
   }
   await ignoreGone(docker.getImage(Id).remove({ force: true, abortSignal }));
 }
