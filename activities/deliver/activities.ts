@@ -1,4 +1,4 @@
-import { cancellationSignal } from '@temporalio/activity';
+import { activityInfo, cancellationSignal } from '@temporalio/activity';
 
 import type { ActDeps } from '../../commands/act';
 import {
@@ -114,7 +114,7 @@ async function defer(
       ? `${receiver} did not answer the calls before this one, which waits until it does`
       : `${receiver} has as many calls at once as it may`;
   if (delivery.lastError === null) await recordDeferral(deps, delivery.uuid, message);
-  throw toDeferral(message, why);
+  throw toDeferral(message, why, activityInfo().attempt);
 }
 
 function receiverHost({ rule }: OwedDelivery): string {

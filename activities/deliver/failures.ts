@@ -25,15 +25,26 @@ export function toApplicationFailure(failure: SendFailure): ApplicationFailure {
   });
 }
 
-/** The call was not made. A busy receiver is asked again soon, a silent one with the growing pauses of failures. */
-export function toDeferral(message: string, why: NoPlace): ApplicationFailure {
+const FIRST_BUSY_MS = 2000;
+const LONGEST_BUSY_MS = 60_000;
+
+/**
+ * The call was not made. A busy receiver is asked again soon, and later each time: a thousand messages to a slow one must not
+ * ask for their turn hundreds of times a second. A silent one is asked with the growing pauses of failures.
+ */
+export function toDeferral(message: string, why: NoPlace, attempt: number): ApplicationFailure {
   return ApplicationFailure.create({
     message,
     type: 'DeliveryDeferred',
     category: ApplicationFailureCategory.BENIGN,
-    // Spread, so that they do not all come back at once.
-    ...(why === 'busy' ? { nextRetryDelay: 1000 + Math.round(Math.random() * 2000) } : {}),
+    ...(why === 'busy' ? { nextRetryDelay: busyPauseMs(attempt) } : {}),
   });
+}
+
+/** Spread, so that they do not all come back at once. */
+function busyPauseMs(attempt: number): number {
+  const pauseMs = Math.min(FIRST_BUSY_MS * 1.5 ** (attempt - 1), LONGEST_BUSY_MS);
+  return Math.round(pauseMs * (0.5 + Math.random()));
 }
 
 const RETRYABLE_STATUSES = [408, 425, 429];

@@ -1,6 +1,11 @@
 import assert from 'node:assert/strict';
 
-import { judgeResponse, parseRetryAfter, toApplicationFailure } from '../../../activities/deliver/failures';
+import {
+  judgeResponse,
+  parseRetryAfter,
+  toApplicationFailure,
+  toDeferral,
+} from '../../../activities/deliver/failures';
 
 const now = Date.parse('2026-02-03T10:00:00Z');
 
@@ -47,5 +52,14 @@ describe('toApplicationFailure', () => {
       toApplicationFailure({ ...failure, permanent: false, retryAfterMs: 5000 }).nextRetryDelay,
       5000,
     );
+  });
+});
+
+describe('toDeferral', () => {
+  it('asks a busy receiver soon, then ever later up to a minute and a half, and leaves a silent one to the policy', () => {
+    const pauseOf = (attempt: number) => Number(toDeferral('x', 'busy', attempt).nextRetryDelay);
+    assert.ok(pauseOf(1) >= 1000 && pauseOf(1) <= 3000);
+    assert.ok(pauseOf(1000) >= 30_000 && pauseOf(1000) <= 90_000);
+    assert.equal(toDeferral('x', 'silent', 3).nextRetryDelay, undefined);
   });
 });
