@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
@@ -41,5 +41,19 @@ describe('Supervisor', function () {
       assert.equal(now?.state, 'ready');
       assert.notEqual(now.pid, before.pid);
     });
+  });
+
+  it('asks a part that takes its time once more before it kills it', async () => {
+    const script = `let asked = 0;
+      process.on('SIGTERM', () => { asked += 1; console.log('asked', asked); if (asked === 2) process.exit(); });
+      console.log('up');
+      setInterval(() => {}, 1000);`;
+    const command = [process.execPath, '-e', script];
+    const times = { hurryAfterMs: 100, stopTimeoutMs: 20_000 };
+    await supervisor.start([{ name: 'part', level: 0, command, ready: { type: 'none' }, ...times }]);
+    const log = () => readFileSync(join(folder, 'logs', 'part.log'), 'utf8');
+    await eventually(() => assert.match(log(), /up/));
+    await supervisor.stop();
+    assert.match(log(), /asked 2/);
   });
 });

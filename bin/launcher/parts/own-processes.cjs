@@ -28,7 +28,15 @@ function ownProcesses({ node, listen, builds }) {
     },
   ];
   if (builds) {
-    parts.push({ name: 'build-worker', level: 3, command: worker('build'), ready, stopTimeoutMs: 60_000 });
+    parts.push({
+      name: 'build-worker',
+      level: 3,
+      command: worker('build'),
+      ready,
+      // Where BUILD_SHUTDOWN_GRACE is longer than a person waits, builds are handed over then.
+      hurryAfterMs: 25_000,
+      stopTimeoutMs: 60_000,
+    });
   }
   return parts;
 }

@@ -78,9 +78,11 @@ class PartProcess extends EventEmitter {
     if (this.hasEnded || !this.pid) return;
     const gone = new Promise((resolve) => this.once('exit', resolve));
     signalTo(this.pid, 'SIGTERM');
-    const timer = setTimeout(() => this.kill(), this.part.stopTimeoutMs ?? 15_000);
+    const { stopTimeoutMs = 15_000, hurryAfterMs = stopTimeoutMs } = this.part;
+    const hurry = setTimeout(() => signalTo(this.pid, 'SIGTERM'), hurryAfterMs);
+    const timer = setTimeout(() => this.kill(), stopTimeoutMs);
     await gone;
-    clearTimeout(timer);
+    for (const each of [hurry, timer]) clearTimeout(each);
   }
 
   kill() {

@@ -58,15 +58,16 @@ function askHttp(port, path) {
 function askSocket({ type, host, port, path }) {
   return new Promise((resolve) => {
     const socket = path ? net.connect({ path }) : net.connect({ host, port });
-    const finish = (isReady) => {
+    const finish = (isReady, hasAnswered = isReady) => {
       socket.destroy();
-      resolve({ isReady, hasAnswered: isReady, why: isReady ? '' : 'does not answer' });
+      resolve({ isReady, hasAnswered, why: isReady ? '' : hasAnswered ? 'refuses' : 'does not answer' });
     };
     socket.setTimeout(PROBE_TIMEOUT_MS, () => finish(false));
     socket.once('error', () => finish(false));
     if (type === 'tcp') socket.once('connect', () => finish(true));
-    // A MySQL server greets first: protocol version 10 after the packet's header of four bytes.
-    else socket.once('data', (greeting) => finish(greeting[4] === 10));
+    // A MySQL server greets first: protocol version 10 after the packet's header of four bytes. One that has all the
+    // connections that it takes says so, which is no silence.
+    else socket.once('data', (greeting) => finish(greeting[4] === 10, true));
     socket.once('end', () => finish(false));
   });
 }

@@ -11,9 +11,9 @@ const { askHealth } = require('./readiness.cjs');
 
 /**
  * Something that is started and kept running, as data. Parts of one level start together, lower levels first; they stop the other
- * way round. `once` runs to its end before the next level starts.
+ * way round. `once` runs to its end before the next level starts. `hurryAfterMs`: when SIGTERM is repeated for a part that has not ended.
  * @typedef {{ name: string, level: number, command: string[], ready?: import('./readiness.cjs').Ready, once?: boolean, cwd?: string,
- *   env?: Record<string, string>, stopTimeoutMs?: number, readyTimeoutMs?: number, beforeStart?: () => Promise<void>,
+ *   env?: Record<string, string>, stopTimeoutMs?: number, hurryAfterMs?: number, readyTimeoutMs?: number, beforeStart?: () => Promise<void>,
  *   version?: string, address?: string, afterReady?: () => Promise<void> }} Part
  *
  * @typedef {'waiting' | 'starting' | 'ready' | 'unhealthy' | 'restarting' | 'done' | 'stopped'} PartState
