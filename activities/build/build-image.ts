@@ -2,7 +2,8 @@ import type Docker from 'dockerode';
 import type { Pack } from 'tar-stream';
 
 import type { BuildAttempt } from '../../commands/builds/build-attempts';
-import { userError } from './build-failures';
+import type { LogLine } from '../../commands/builds/build-log';
+import { DISK_FULL, diskFull, userError } from './build-failures';
 import type { BuildProblem } from './build-progress';
 import { BuildOutput } from './build-progress';
 import { openBuildSession } from './build-session';
@@ -23,7 +24,7 @@ export interface StepContext {
 type EngineStream = NodeJS.ReadableStream & { destroy(error?: Error): void };
 
 /** These are the engine's own troubles, not the Dockerfile's. */
-const ENGINE_TROUBLE = /no space left on device|transport is closing|code = Unavailable|no active session/i;
+const ENGINE_TROUBLE = /transport is closing|code = Unavailable|no active session/i;
 
 /** A registry that is away or out of order has not said that the image is missing. */
 const REGISTRY_TROUBLE =
@@ -59,18 +60,32 @@ export async function buildImage(
   }
 }
 
+/** How far back a full disk may be the reason for a command's failure. */
+const LAST_WORDS = 20;
+
 async function follow(stream: EngineStream, { log, signal }: StepContext, ownHost: string): Promise<string> {
   const output = new BuildOutput();
+  let lastWords: string[] = [];
+  const write = (line: LogLine) => {
+    log.write(line);
+    lastWords = [...lastWords, line.message].slice(-LAST_WORDS);
+  };
   for await (const event of engineEvents(stream, signal)) {
-    for (const line of output.read(event)) log.write(line);
+    for (const line of output.read(event)) write(line);
     log.progress(output.progress);
   }
-  for (const line of output.rest()) log.write(line);
+  for (const line of output.rest()) write(line);
   const { problem, imageId } = output;
-  if (problem && isTrouble(problem, ownHost)) throw new Error(`the engine failed: ${problem.message}`);
-  if (problem) throw userError(problem.code, problem.message);
+  if (problem) throw failureOf(problem, lastWords, ownHost);
   if (imageId === undefined) throw new Error('the engine ended the build without an image');
   return imageId;
+}
+
+/** Of a command in a container only its own words tell that the disk is full. */
+function failureOf(problem: BuildProblem, lastWords: string[], ownHost: string): Error {
+  const { code, message } = problem;
+  if (DISK_FULL.test([message, ...lastWords].join('\n'))) return diskFull('engine', message);
+  return isTrouble(problem, ownHost) ? new Error(`the engine failed: ${message}`) : userError(code, message);
 }
 
 /** What another try may not meet: nothing that a user could mend. */

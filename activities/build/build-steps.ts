@@ -1,6 +1,7 @@
 import { cancellationSignal } from '@temporalio/activity';
 
 import type { BuildAttempt } from '../../commands/builds/build-attempts';
+import { explainFullDisk } from './build-failures';
 import type { StepContext } from './build-image';
 import { buildImage } from './build-image';
 import { checkBaseImages } from './check-base-images';
@@ -65,7 +66,7 @@ async function runStep<T>(
       result = await unlessStuck(work({ log, signal }), signal);
     } catch (error) {
       await closeQuietly(log);
-      throw signal.aborted ? signal.reason : error;
+      throw signal.aborted ? signal.reason : explainFullDisk(error);
     }
     await log.close();
     return result;

@@ -2,12 +2,13 @@ import { ApplicationFailure } from '@temporalio/common';
 import { GitError } from 'simple-git';
 
 import { BUILD_HOST_FAILED } from '../../workflows/shared/failure-types';
-import { userError } from './build-failures';
+import { DISK_FULL, diskFull, userError } from './build-failures';
 import { CloneStopped } from './clone-watch';
 
 /** What git says when this machine is to blame: another one may do better. */
-const OWN_TROUBLE =
-  /no space left on device|disk quota exceeded|read-only file system|input\/output error|too many open files|git: not found/i;
+const OWN_TROUBLE = /read-only file system|input\/output error|too many open files|git: not found/i;
+/** A checkout does not say why it could not go on with a file that it had begun. */
+const UNFINISHED_FILE = /unable to write (file|new index)/i;
 
 /** What git says, as a reason that a user can act on. */
 const REASONS: [RegExp, string][] = [
@@ -43,17 +44,20 @@ export type CloneVerdict =
   /** It may pass with time; the reason is for the log. */
   | { kind: 'passing'; reason: string };
 
-/** What a failed clone means for the build; undefined for what is no failure of git. */
-export function judgeCloneFailure(error: unknown, display: string): CloneVerdict | undefined {
+/** What a failed clone into a folder means for the build; undefined for what is no failure of git. */
+export function judgeCloneFailure(error: unknown, display: string, folder: string): CloneVerdict | undefined {
   if (error instanceof CloneStopped) {
     if (error.kind === 'stalled') return { kind: 'passing', reason: error.message };
     return { kind: 'final', failure: cannotBeCloned(display, error.message) };
   }
   if (!(error instanceof GitError)) return undefined;
-  const said = whatGitSaid(error.message);
-  if (OWN_TROUBLE.test(said)) {
-    const message = `the build host could not hold ${display}: ${lastLines(said)}`;
-    // The build begins again, maybe on another host; this one has no more room a few seconds later.
+  const said = whatGitSaid(error.message).replaceAll(`${folder}/`, '');
+  const own = said.replace(/^remote: .*$/gm, '');
+  if (DISK_FULL.test(own) || UNFINISHED_FILE.test(own)) {
+    return { kind: 'final', failure: diskFull('build host', lastLines(own)) };
+  }
+  if (OWN_TROUBLE.test(own)) {
+    const message = `the build host could not hold ${display}: ${lastLines(own)}`;
     return { kind: 'final', failure: ApplicationFailure.nonRetryable(message, BUILD_HOST_FAILED) };
   }
   const reason = REASONS.find(([pattern]) => pattern.test(said))?.[1];

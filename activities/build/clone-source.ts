@@ -67,7 +67,7 @@ export async function cloneSource(
     await fetchAndCheckOut(deps, { folder, guarded, watch, log }, wanted);
   } catch (error) {
     if (signal.aborted) throw signal.reason;
-    throw failureOf(watch.reason ?? error, guarded.display, log);
+    throw failureOf(watch.reason ?? error, { folder, guarded, watch, log });
   } finally {
     watch.close();
     await endProcessesAtHome(folder.scratch);
@@ -118,8 +118,9 @@ function openGit({ folder, guarded, watch }: Clone): SimpleGit {
 }
 
 /** A trouble that may pass is thrown as a plain error, which Temporal repeats, until the last try makes it the build's end. */
-function failureOf(error: unknown, display: string, log: BuildLogWriter): unknown {
-  const verdict = judgeCloneFailure(error, display);
+function failureOf(error: unknown, { folder, guarded, log }: Clone): unknown {
+  const { display } = guarded;
+  const verdict = judgeCloneFailure(error, display, folder.source);
   if (!verdict) return error;
   if (verdict.kind === 'final') return verdict.failure;
   const { attempt, retryPolicy } = activityInfo();

@@ -43,11 +43,17 @@ const CONFIG: Omit<BuildStepDeps['config'], 'BUILD_WORK_DIR'> = {
   BUILD_SOURCE_MAX_FILES: 10_000,
 };
 
-type StepBenchOptions = Partial<Omit<BuildStepDeps, 'config'> & { config: Partial<BuildStepDeps['config']> }>;
+type StepBenchOptions = Partial<
+  Omit<BuildStepDeps, 'config'> & {
+    config: Partial<BuildStepDeps['config']>;
+    /** Stays when the bench is disposed of; a folder of the bench's own by default. */
+    workDir: string;
+  }
+>;
 
-export async function stepBench(deps: StepBenchOptions = {}): Promise<StepBench> {
+export async function stepBench({ workDir: given, ...deps }: StepBenchOptions = {}): Promise<StepBench> {
   const bench = await buildBench();
-  const workDir = mkdtempSync(join(tmpdir(), 'slipway-builds-'));
+  const workDir = given ?? mkdtempSync(join(tmpdir(), 'slipway-builds-'));
   const key = await generateSshKey();
   await bench.dataSource.manager.update(BuildTrigger, bench.trigger.id, key);
   const handOver = new HandOver();
@@ -80,7 +86,9 @@ export async function stepBench(deps: StepBenchOptions = {}): Promise<StepBench>
       });
       return rows.map((row) => row.message);
     },
-    dispose: () => rmSync(workDir, { recursive: true, force: true }),
+    dispose() {
+      if (given === undefined) rmSync(workDir, { recursive: true, force: true });
+    },
   };
 }
 

@@ -57,8 +57,8 @@ export async function docker(at?: string): Promise<Docker> {
   return new Docker({ socketPath: (at ?? (await dockerHost())).slice('unix://'.length) });
 }
 
-/** Starts an engine with a data folder and a bridge of its own. */
-export async function ownEngine(): Promise<OwnEngine> {
+/** Starts an engine with a bridge of its own; with a data folder of its own, too, or on the caller's. */
+export async function ownEngine(dataRoot?: string): Promise<OwnEngine> {
   engines += 1;
   const folder = mkdtempSync(join(tmpdir(), 'slw-'));
   const socket = join(folder, 's');
@@ -66,7 +66,7 @@ export async function ownEngine(): Promise<OwnEngine> {
   execFileSync('ip', ['link', 'add', bridge, 'type', 'bridge']);
   execFileSync('ip', ['addr', 'add', `10.${213 + engines}.${process.pid % 256}.1/24`, 'dev', bridge]);
   execFileSync('ip', ['link', 'set', bridge, 'up']);
-  const folders = ['--data-root', join(folder, 'data'), '--exec-root', join(folder, 'exec')];
+  const folders = ['--data-root', dataRoot ?? join(folder, 'data'), '--exec-root', join(folder, 'exec')];
   const server = new RestartableServer({
     name: 'Docker engine',
     command: '/usr/sbin/dockerd',

@@ -37,7 +37,7 @@ describe('trouble of the engine', () => {
     const message = '[2/3] RUN curl http://reg.example:80 failed: connection refused, unexpected EOF';
     assert.ok(!isTrouble({ code: 'builderror', message }, 'reg.example:80'));
     assert.ok(
-      isTrouble({ code: 'builderror', message: 'write /x: no space left on device' }, 'reg.example:80'),
+      isTrouble({ code: 'builderror', message: 'rpc error: transport is closing' }, 'reg.example:80'),
     );
   });
 });
