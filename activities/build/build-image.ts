@@ -26,6 +26,9 @@ type EngineStream = NodeJS.ReadableStream & { destroy(error?: Error): void };
 /** These are the engine's own troubles, not the Dockerfile's. */
 const ENGINE_TROUBLE = /transport is closing|code = Unavailable|no active session/i;
 
+/** A command of the Dockerfile ended badly; what else is said quotes the command, whose words anybody chooses. */
+const COMMAND_FAILED = /\b(?:exit|non-zero) code: \d+\s*$/;
+
 /** A registry that is away or out of order has not said that the image is missing. */
 const REGISTRY_TROUBLE =
   /connection reset|\bEOF\b|i\/o timeout|deadline exceeded|status(?: code)?:? 5\d\d|\b5\d\d (?:Internal|Bad Gateway|Service|Gateway)/i;
@@ -90,6 +93,7 @@ function failureOf(problem: BuildProblem, lastWords: string[], ownHost: string):
 
 /** What another try may not meet: nothing that a user could mend. */
 export function isTrouble({ code, message }: BuildProblem, ownHost: string): boolean {
+  if (COMMAND_FAILED.test(message)) return false;
   if (ENGINE_TROUBLE.test(message)) return true;
   if (code !== 'cannotpullbaseimage') return false;
   // Of another host a refused connection is an answer: its name may be wrong. Of ours it is a restart.

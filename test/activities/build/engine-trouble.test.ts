@@ -40,4 +40,14 @@ describe('trouble of the engine', () => {
       isTrouble({ code: 'builderror', message: 'rpc error: transport is closing' }, 'reg.example:80'),
     );
   });
+
+  it('is not a command that failed, whatever words it is made of', () => {
+    const command = 'echo no space left on device; false';
+    for (const message of [
+      `RUN ${command} failed: process "/bin/sh -c ${command}" did not complete successfully: exit code: 1`,
+      `RUN ${command} failed: The command '/bin/sh -c ${command}' returned a non-zero code: 1`,
+    ]) {
+      assert.ok(!isTrouble({ code: 'builderror', message }, 'reg.example:80'), message);
+    }
+  });
 });
