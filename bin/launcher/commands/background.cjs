@@ -56,7 +56,7 @@ async function startInBackground(context, { needsBuilds = false } = {}) {
   await interruptible(() =>
     terminal.step('starting Slipway', (detail) =>
       waitUntilReady(context, () => {
-        const said = fs.readFileSync(logFile, 'utf8').slice(from).trim();
+        const said = fs.readFileSync(logFile).subarray(from).toString('utf8').trim();
         detail(said.split('\n').pop() ?? '');
         return exitCode === undefined ? undefined : { exitCode, said };
       }),
