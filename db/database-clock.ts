@@ -28,11 +28,11 @@ export class DatabaseClock {
 
   /** Looks at once and from then on now and again; while the database is away the clock runs on. */
   async start(): Promise<void> {
-    await this.look('the clock of this machine differs from that of the database, which counts');
-    this.timer = setInterval(
-      () => void this.look('the clock of the database was set anew', SLOW_MS),
-      EVERY_MS,
-    );
+    const byMs = await this.look();
+    if (Math.abs(byMs) > NOTABLE_MS) {
+      this.logger.warn({ byMs }, 'the clock of this machine differs from that of the database, which counts');
+    }
+    this.timer = setInterval(() => void this.lookAgain(), EVERY_MS);
     this.timer.unref();
   }
 
@@ -40,8 +40,14 @@ export class DatabaseClock {
     clearInterval(this.timer);
   }
 
-  private async look(notable: string, slowMs = Number.POSITIVE_INFINITY): Promise<void> {
-    if (this.isLooking) return;
+  private async lookAgain(): Promise<void> {
+    const byMs = await this.look(SLOW_MS);
+    if (Math.abs(byMs) > NOTABLE_MS) this.logger.warn({ byMs }, 'the clock of the database was set anew');
+  }
+
+  /** Answers by how much the clock was set. */
+  private async look(slowMs = Number.POSITIVE_INFINITY): Promise<number> {
+    if (this.isLooking) return 0;
     this.isLooking = true;
     try {
       const askedAtMs = performance.now();
@@ -53,11 +59,12 @@ export class DatabaseClock {
       const offsetMs = Number(row?.ms) - (askedAtMs + answeredAtMs) / 2;
       const byMs = Math.round(offsetMs - this.offsetMs);
       const tookMs = answeredAtMs - askedAtMs;
-      if (tookMs > slowMs && Math.abs(byMs) <= tookMs) return;
-      if (Math.abs(byMs) > NOTABLE_MS) this.logger.warn({ byMs }, notable);
+      if (tookMs > slowMs && Math.abs(byMs) <= tookMs) return 0;
       this.offsetMs = offsetMs;
+      return byMs;
     } catch (err) {
       this.logger.debug({ err }, 'the clock of the database could not be read');
+      return 0;
     } finally {
       this.isLooking = false;
     }

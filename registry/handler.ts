@@ -132,7 +132,7 @@ function refusalOf({ deps, outages }: Registry, req: IncomingMessage, error: unk
   const requestId = nextRequestId();
   const fields = { err: known?.cause ?? error, requestId, method: req.method, url: req.url };
   if (known) {
-    outages.report(known.message, fields, known.message);
+    outages.report(known.message, fields, 'storage or database cannot do their work');
     return known.withDetail({ request_id: requestId });
   }
   deps.logger.error(fields, 'registry request failed');

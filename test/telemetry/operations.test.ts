@@ -44,7 +44,7 @@ function sources(room: string): string[] {
     .map((name) => join(ROOT, room, name));
 }
 
-/** What calls such as `deps.logger.warn(fields, '…')` and `log.error('…')` say; texts that are handed on are not found. */
+/** What calls such as `deps.logger.warn(fields, '…')`, `log.error('…')` and `outages.report(kind, fields, '…')` say. */
 function loggedLines(file: string): { level: string; message: string }[] {
   const found: { level: string; message: string }[] = [];
   const source = ts.createSourceFile(file, readFileSync(file, 'utf8'), ts.ScriptTarget.Latest, true);
@@ -52,9 +52,10 @@ function loggedLines(file: string): { level: string; message: string }[] {
     if (ts.isCallExpression(node) && ts.isPropertyAccessExpression(node.expression)) {
       const { expression, name } = node.expression;
       const isLogger = /(^|\.|#)log(ger)?$/.test(expression.getText());
-      if (isLogger && (name.text === 'error' || name.text === 'warn')) {
-        const texts = node.arguments.filter((argument) => ts.isStringLiteralLike(argument));
-        found.push(...texts.map(({ text }) => ({ level: name.text, message: text })));
+      const isOutage = name.text === 'report' && /(^|\.)outages$/.test(expression.getText());
+      if (isOutage || (isLogger && (name.text === 'error' || name.text === 'warn'))) {
+        const message = [...node.arguments].reverse().find((argument) => ts.isStringLiteralLike(argument));
+        if (message) found.push({ level: isOutage ? 'error' : name.text, message: message.text });
       }
     }
     ts.forEachChild(node, visit);
