@@ -33,13 +33,22 @@ export async function publishBlob(publication: Publication, registry: Registry):
   const known = publication.publishedKey === null ? await look(digest, registry) : NOT_KNOWN;
   if (known.presentKey !== null) {
     const outcome = await commit(publication, { ...known, publishedKey: null }, registry);
-    if (outcome.outcome === 'linked') return storage.discardUpload(session.storageKey);
+    if (outcome.outcome === 'linked') return removeSpare(storage.discardUpload(session.storageKey), registry);
   }
   const key = keyOf(session, session.epoch, digest);
   const publishedKey = publication.publishedKey ?? (await storage.publish(session.storageKey, key));
   const outcome = await commit(publication, { ...known, publishedKey }, registry);
   if (outcome.outcome === 'linked' && outcome.storageKey !== publishedKey) {
-    await storage.deleteBlob(publishedKey);
+    await removeSpare(storage.deleteBlob(publishedKey), registry);
+  }
+}
+
+/** The push has succeeded: that its own copy is still in the way is nothing that its client could mend. */
+async function removeSpare(removal: Promise<void>, { deps }: Registry): Promise<void> {
+  try {
+    await removal;
+  } catch (err) {
+    deps.logger.warn({ err }, 'the spare copy of a blob could not be removed');
   }
 }
 
