@@ -56,6 +56,7 @@ async function main(): Promise<void> {
     await startHealthServer(
       config.SLIPWAY_HEALTH_PORT,
       async () => {
+        if (stopping.aborted) throw new Error('shutting down');
         await dataSource.query('SELECT 1');
       },
       metrics,
