@@ -6,6 +6,7 @@ import { markBuildLost } from '../../commands/builds/finish-build';
 import { giveUpDelivery, repeatDelivery } from '../../commands/notifications/deliveries';
 import { askForScanAgain } from '../../commands/scans/ask-for-scan-again';
 import { failLostScan } from '../../commands/scans/fail-lost-scan';
+import { scanKey } from '../../commands/scans/scan-key';
 import type { OpenBuild, QueuedScan } from '../../db/stores/open-work';
 import {
   findOpenBuilds,
@@ -100,7 +101,7 @@ async function inspect<T, R>(items: T[], look: (item: T) => Promise<R | undefine
  */
 async function findLostBuilds(deps: OrphanDeps, open: OpenBuild[]): Promise<Orphan[]> {
   const told: OpenBuild[] = [];
-  for (const build of open) if (!(await isBuildOnItsWay(deps.dataSource, build.uuid))) told.push(build);
+  for (const build of open) if (!(await isBuildOnItsWay(deps.dataSource, build))) told.push(build);
   const waiting = told.filter((build) => build.phase === 'waiting');
   const namespaces = [...new Set(waiting.map((build) => build.namespace))];
   const queues = await inspect(namespaces, (namespace) => askQueue(deps, namespace));
@@ -157,7 +158,10 @@ async function inspectScan(deps: OrphanDeps, scan: QueuedScan): Promise<Orphan |
   const workflow = await stateOf(deps.client, id);
   if (isAlive(workflow) || workflow === 'COMPLETED') return undefined;
   const isUnknown = workflow === undefined;
-  if (isUnknown && (!deps.isScanning || (await isScanOnItsWay(deps.dataSource, scan.manifestId)))) {
+  if (
+    isUnknown &&
+    (!deps.isScanning || (await isScanOnItsWay(deps.dataSource, scanKey(scan.repositoryId, scan.digest))))
+  ) {
     return undefined;
   }
   return {

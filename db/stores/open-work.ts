@@ -1,5 +1,5 @@
 import type { DataSource } from 'typeorm';
-import { Between, In, Not } from 'typeorm';
+import { Between, In, IsNull, Not } from 'typeorm';
 
 import type { BuildPhase } from '../../model/phases';
 import { FINAL_PHASES } from '../../model/phases';
@@ -17,6 +17,7 @@ const YOUNG_MS = 60_000;
 export interface OpenBuild {
   uuid: string;
   phase: BuildPhase;
+  repositoryId: number;
   namespace: string;
 }
 
@@ -28,7 +29,7 @@ export async function findOpenBuilds(
 ): Promise<OpenBuild[]> {
   return dataSource.manager
     .createQueryBuilder(Build, 'b')
-    .select(['b.uuid AS uuid', 'b.phase AS phase', 'n.name AS namespace'])
+    .select(['b.uuid AS uuid', 'b.phase AS phase', 'r.id AS repositoryId', 'n.name AS namespace'])
     .innerJoin(Repository, 'r', 'r.id = b.repositoryId')
     .innerJoin(Account, 'n', 'n.id = r.namespaceId')
     .where('b.phase NOT IN (:...final)', { final: FINAL_PHASES })
@@ -82,22 +83,30 @@ export async function findQueuedScans(dataSource: DataSource, limit: number): Pr
   }));
 }
 
-/** True while the relay still has to tell Temporal of a build; a parked row does not count, it never will. */
-export async function isBuildOnItsWay(dataSource: DataSource, buildId: string): Promise<boolean> {
+/**
+ * True while the relay still has to tell Temporal of a build; a parked row does not count, it never will. Looked up by the key
+ * of its repository: after an outage, reading all that waits for each build would hold the relay up.
+ */
+export async function isBuildOnItsWay(
+  dataSource: DataSource,
+  { uuid, repositoryId }: OpenBuild,
+): Promise<boolean> {
   return dataSource.manager
     .createQueryBuilder(OutboxRow, 'o')
-    .where('o.deliveredAtMs IS NULL AND o.parkedAtMs IS NULL AND o.kind = :kind', { kind: 'build.queued' })
-    .andWhere('o.payload LIKE :part', { part: `%"${buildId}"%` })
+    .where('o.deliveredAtMs IS NULL AND o.parkedAtMs IS NULL')
+    .andWhere('o.orderingKey = :key', { key: `repository:${repositoryId}` })
+    .andWhere('o.kind = :kind AND o.payload LIKE :part', { kind: 'build.queued', part: `%"${uuid}"%` })
     .getExists();
 }
 
-/** The same of a scan. */
-export async function isScanOnItsWay(dataSource: DataSource, manifestId: number): Promise<boolean> {
-  return dataSource.manager
-    .createQueryBuilder(OutboxRow, 'o')
-    .where('o.deliveredAtMs IS NULL AND o.parkedAtMs IS NULL AND o.kind = :kind', { kind: 'manifest.pushed' })
-    .andWhere('o.payload LIKE :part', { part: `%"manifestId":${manifestId},%` })
-    .getExists();
+/** The same of the scan that is announced under this key. */
+export async function isScanOnItsWay(dataSource: DataSource, orderingKey: string): Promise<boolean> {
+  return dataSource.manager.existsBy(OutboxRow, {
+    orderingKey,
+    kind: 'manifest.pushed',
+    deliveredAtMs: IsNull(),
+    parkedAtMs: IsNull(),
+  });
 }
 
 /** The same of a delivery, whose outbox row bears its uuid. */
