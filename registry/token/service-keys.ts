@@ -21,6 +21,7 @@ interface SigningKey {
 export class ServiceKeys {
   private signing: Promise<SigningKey> | undefined;
   private readonly publicKeys = new Map<string, CryptoKey>();
+  private loading: Promise<void> | undefined;
   private loadedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(
@@ -40,11 +41,23 @@ export class ServiceKeys {
   }
 
   async publicKey(kid: string): Promise<CryptoKey | undefined> {
-    if (!this.publicKeys.has(kid) && Math.abs(this.now() - this.loadedAtMs) >= RELOAD_INTERVAL_MS) {
-      this.loadedAtMs = this.now();
-      for (const row of await serviceKeys(this.dataSource.manager, this.now())) await this.learn(row);
-    }
+    if (!this.publicKeys.has(kid)) await this.reload();
     return this.publicKeys.get(kid);
+  }
+
+  /** All who ask while keys are being read wait for them, and a read that failed is no answer: their tokens may be good. */
+  private async reload(): Promise<void> {
+    const isRecent = Math.abs(this.now() - this.loadedAtMs) < RELOAD_INTERVAL_MS;
+    if (!this.loading && isRecent) return;
+    this.loading ??= this.loadPublicKeys().finally(() => {
+      this.loading = undefined;
+    });
+    await this.loading;
+  }
+
+  private async loadPublicKeys(): Promise<void> {
+    for (const row of await serviceKeys(this.dataSource.manager, this.now())) await this.learn(row);
+    this.loadedAtMs = this.now();
   }
 
   private async loadSigningKey(): Promise<SigningKey> {
