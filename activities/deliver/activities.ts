@@ -88,17 +88,19 @@ async function sendOnce(
   const owed = await findSendable(deps, deliveryId);
   if (typeof owed === 'string') return owed;
   const receiver = receiverOf(owed);
-  const place = await deps.places.take(receiver);
+  const place = await deps.places.take(receiver, ownerOf(owed));
   if (typeof place === 'string') return defer(deps, owed, receiver, place);
   let wasAnswered = false;
   let result: SendFailure | number | null;
   try {
     result = await send(owed);
     wasAnswered = result === null || typeof result === 'number' || !result.isSilence;
+    // Cut short from here: the receiver has not failed, and a worker that goes hands the call over.
+    if (!wasAnswered) cancellationSignal().throwIfAborted();
   } finally {
     place.release(wasAnswered);
   }
-  if (result !== null && typeof result === 'object') return fail(deps, deliveryId, result);
+  if (result !== null && typeof result === 'object') return fail(deps, owed, result);
   await completeDelivery(deps, deliveryId, result);
   return 'delivered';
 }
@@ -122,6 +124,12 @@ function receiverHost({ rule }: OwedDelivery): string {
   return url && URL.canParse(url) ? new URL(url).host : '';
 }
 
+/** Whose rule it is; a mail to be confirmed has none, and goes to the operator's own server. */
+function ownerOf({ delivery }: OwedDelivery): string | undefined {
+  const { namespace } = delivery.payload;
+  return typeof namespace === 'string' ? namespace : undefined;
+}
+
 async function ringOnce(deps: DeliverDeps, deliveryId: string): Promise<DeliveryOutcome> {
   const owed = await findSendable(deps, deliveryId);
   if (typeof owed === 'string') return owed;
@@ -130,7 +138,7 @@ async function ringOnce(deps: DeliverDeps, deliveryId: string): Promise<Delivery
   if (rung === undefined) return 'gone';
   if (rung > 0) return 'delivered';
   const message = target ? `nobody is behind ${target.kind} "${target.name}"` : 'the rule names no target';
-  return fail(deps, deliveryId, { message, permanent: true, responseStatus: null });
+  return fail(deps, owed, { message, permanent: true, responseStatus: null });
 }
 
 async function findSendable(deps: DeliverDeps, deliveryId: string): Promise<OwedDelivery | DeliveryOutcome> {
@@ -142,12 +150,12 @@ async function findSendable(deps: DeliverDeps, deliveryId: string): Promise<Owed
   return 'skipped';
 }
 
-async function fail(deps: DeliverDeps, deliveryId: string, failure: SendFailure): Promise<never> {
-  await recordFailedAttempt(deps, deliveryId, {
+async function fail(deps: DeliverDeps, { delivery }: OwedDelivery, failure: SendFailure): Promise<never> {
+  await recordFailedAttempt(deps, delivery.uuid, {
     error: failure.message,
     responseStatus: failure.responseStatus,
   });
-  throw toApplicationFailure(failure);
+  throw toApplicationFailure(failure, delivery.attempts + 1, activityInfo().retryPolicy);
 }
 
 async function postWebhook(

@@ -1,4 +1,6 @@
+import type { RetryPolicy } from '@temporalio/common';
 import { ApplicationFailure, ApplicationFailureCategory } from '@temporalio/common';
+import { msToNumber } from '@temporalio/common/lib/time';
 
 import { DELIVERY_REFUSED } from '../../workflows/shared/failure-types';
 import type { NoPlace } from './receiver-places';
@@ -14,15 +16,32 @@ export interface SendFailure {
   retryAfterMs?: number;
 }
 
-/** Receivers that fail are expected: such failures stay out of the error metrics (temporal spec 7). */
-export function toApplicationFailure(failure: SendFailure): ApplicationFailure {
+/**
+ * Receivers that fail are expected: such failures stay out of the error metrics (temporal spec 7). The pause before the next
+ * try grows with the `tries` that were made; Temporal counts the deferrals too, and would put it off by half an hour.
+ */
+export function toApplicationFailure(
+  failure: SendFailure,
+  tries: number,
+  policy: RetryPolicy | undefined,
+): ApplicationFailure {
+  const nextRetryDelay = failure.retryAfterMs ?? pauseAfter(tries, policy);
   return ApplicationFailure.create({
     message: failure.message,
     type: failure.permanent ? DELIVERY_REFUSED : 'DeliveryFailed',
     nonRetryable: failure.permanent,
     category: ApplicationFailureCategory.BENIGN,
-    ...(failure.retryAfterMs === undefined ? {} : { nextRetryDelay: failure.retryAfterMs }),
+    ...(nextRetryDelay === undefined ? {} : { nextRetryDelay }),
   });
+}
+
+function pauseAfter(
+  tries: number,
+  { initialInterval, backoffCoefficient = 2, maximumInterval }: RetryPolicy = {},
+): number | undefined {
+  if (initialInterval === undefined) return undefined;
+  const longestMs = maximumInterval === undefined ? Number.POSITIVE_INFINITY : msToNumber(maximumInterval);
+  return Math.min(msToNumber(initialInterval) * backoffCoefficient ** (tries - 1), longestMs);
 }
 
 const FIRST_BUSY_MS = 2000;

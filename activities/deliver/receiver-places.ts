@@ -30,10 +30,13 @@ const MOST_RECEIVERS = 5000;
 /**
  * Shares the worker's calls between receivers, so that those that hang do not keep the others waiting. A receiver begins
  * with a few calls at once; prompt answers double that, slow ones halve it, and one that does not answer is left one call
- * until it does. All receivers that have not proven prompt share half of the slots.
+ * until it does. All receivers that have not proven prompt share half of the slots; the calls of one owner never have more
+ * than half, for somebody with a wildcard in their DNS has as many receivers, prompt at first, as they like.
  */
 export class ReceiverPlaces {
   readonly #receivers = new Map<string, Receiver>();
+  /** Calls under way and waiting, by owner. */
+  readonly #held = new Map<string, number>();
   readonly #waitMs: number;
   readonly #now: () => number;
   #unproven = 0;
@@ -43,7 +46,30 @@ export class ReceiverPlaces {
     this.#now = options.now ?? (() => performance.now());
   }
 
-  async take(name: string): Promise<Place | NoPlace> {
+  async take(name: string, owner?: string): Promise<Place | NoPlace> {
+    if (owner === undefined) return this.#takeAt(name);
+    if ((this.#held.get(owner) ?? 0) >= this.options.slots / 2) return 'busy';
+    this.#count(owner, 1);
+    const place = await this.#takeAt(name);
+    if (typeof place === 'string') {
+      this.#count(owner, -1);
+      return place;
+    }
+    return {
+      release: (wasAnswered) => {
+        this.#count(owner, -1);
+        place.release(wasAnswered);
+      },
+    };
+  }
+
+  #count(owner: string, change: 1 | -1): void {
+    const held = (this.#held.get(owner) ?? 0) + change;
+    if (held > 0) this.#held.set(owner, held);
+    else this.#held.delete(owner);
+  }
+
+  async #takeAt(name: string): Promise<Place | NoPlace> {
     const receiver = this.#find(name);
     if (receiver.taken < receiver.limit && this.#mayHold(receiver)) return this.#give(receiver);
     if (receiver.limit === 1) return 'silent';
@@ -113,5 +139,6 @@ export class ReceiverPlaces {
 function nextLimit(limit: number, tookMs: number, wasAnswered: boolean): number {
   if (!wasAnswered) return tookMs < PROMPT_MS ? limit : 1;
   if (tookMs < PROMPT_MS) return Math.min(limit * 2, MOST);
-  return tookMs > SLOW_MS ? Math.max(Math.floor(limit / 2), 2) : Math.max(limit, 2);
+  // Prompt once is not prompt for ever.
+  return Math.max(tookMs > SLOW_MS ? Math.floor(limit / 2) : Math.min(limit, START), 2);
 }

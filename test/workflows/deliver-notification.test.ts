@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 
 import type { DeliverActivities } from '../../activities/deliver/activities';
+import type { SendFailure } from '../../activities/deliver/failures';
 import { toApplicationFailure } from '../../activities/deliver/failures';
 import { deliverNotification } from '../../workflows/deliver-notification';
 import { QUEUES } from '../../workflows/shared/queues';
@@ -8,6 +9,8 @@ import { recordHistory } from '../support/replay';
 import { queueName, runWithWorker } from '../support/temporal';
 
 const TIMINGS = { deliverRetryInitialMs: 20, deliverRetryMaximumMs: 50, deliverGiveUpMs: 40_000 };
+
+const failure = (met: SendFailure) => toApplicationFailure(met, 1, undefined);
 
 describe('deliverNotification', function () {
   this.timeout(60_000);
@@ -77,7 +80,7 @@ describe('deliverNotification', function () {
       postWebhook: () => {
         tries += 1;
         if (tries < 3) {
-          throw toApplicationFailure({ message: 'answered 503', permanent: false, responseStatus: 503 });
+          throw failure({ message: 'answered 503', permanent: false, responseStatus: 503 });
         }
         return Promise.resolve('delivered');
       },
@@ -92,7 +95,7 @@ describe('deliverNotification', function () {
     const outcome = await deliver('refused', 'webhook', {
       postWebhook: () => {
         tries += 1;
-        throw toApplicationFailure({
+        throw failure({
           message: 'the receiver answered 410',
           permanent: true,
           responseStatus: 410,
@@ -109,7 +112,7 @@ describe('deliverNotification', function () {
     const reasons: (string | null)[] = [];
     const activities: Partial<DeliverActivities> = {
       postWebhook: () => {
-        throw toApplicationFailure({
+        throw failure({
           message: 'the receiver answered 500',
           permanent: false,
           responseStatus: 500,

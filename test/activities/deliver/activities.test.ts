@@ -1,6 +1,11 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { createServer } from 'node:net';
 
+import { CancelledFailure } from '@temporalio/common';
+import { MockActivityEnvironment } from '@temporalio/testing';
 import type { DataSource } from 'typeorm';
 
 import type { Mail } from '../../../activities/deliver/mailer';
@@ -81,6 +86,25 @@ describe('deliver activities', function () {
         [row.status, row.attempts, row.lastError],
         ['pending', 1, 'the receiver answered 503'],
       );
+    });
+
+    it('counts its own tries, not the times that it had to wait for its turn', async () => {
+      const receiver = await receive((response) => void response.writeHead(503).end());
+      const { delivery } = await owe('webhook', { url: receiver.url });
+      const retryPolicy = { initialInterval: 10_000, backoffCoefficient: 2, maximumInterval: 1_800_000 };
+      const environment = new MockActivityEnvironment({ attempt: 9, retryPolicy });
+      const { postWebhook } = activities();
+      assert.equal((await failureOf(environment.run(postWebhook, delivery.uuid))).nextRetryDelay, 10_000);
+      assert.equal((await failureOf(environment.run(postWebhook, delivery.uuid))).nextRetryDelay, 20_000);
+    });
+
+    it('does not count a call that is cut short from here as a failure of the receiver', async () => {
+      const environment = new MockActivityEnvironment();
+      const receiver = await receive(() => environment.cancel('WORKER_SHUTDOWN'));
+      const { delivery } = await owe('webhook', { url: receiver.url });
+      await assert.rejects(environment.run(activities().postWebhook, delivery.uuid), CancelledFailure);
+      const { status, attempts, lastError } = await stored(delivery);
+      assert.deepEqual([status, attempts, lastError], ['pending', 0, null]);
     });
 
     it('takes 410 for final, and follows no redirect', async () => {
@@ -177,6 +201,26 @@ describe('deliver activities', function () {
         [code],
       );
       assert.equal(inClear.length, 0);
+    });
+
+    it('does not count a mail that is cut short from here', async () => {
+      const environment = new MockActivityEnvironment();
+      const silent = createServer(() => environment.cancel('WORKER_SHUTDOWN')).listen(0, '127.0.0.1');
+      await once(silent, 'listening');
+      const mailer = createMailer({
+        ...DELIVER_CONFIG,
+        MAIL_SERVER: '127.0.0.1',
+        MAIL_PORT: (silent.address() as AddressInfo).port,
+        MAIL_USE_TLS: false,
+        MAIL_DEFAULT_SENDER: 'slipway@example.com',
+      });
+      const { delivery } = await owe('email', { email: 'ann@example.com' }, 'ann@example.com');
+      await assert.rejects(
+        environment.run(activities({ mailer }).sendEmail, delivery.uuid),
+        CancelledFailure,
+      );
+      assert.equal((await stored(delivery)).attempts, 0);
+      silent.close();
     });
 
     it('asks for another try while the mail server is away', async () => {

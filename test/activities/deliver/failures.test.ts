@@ -47,11 +47,19 @@ describe('parseRetryAfter', () => {
 describe('toApplicationFailure', () => {
   it('stops retries of final failures only', () => {
     const failure = { message: 'x', responseStatus: 404 };
-    assert.equal(toApplicationFailure({ ...failure, permanent: true }).nonRetryable, true);
-    assert.equal(
-      toApplicationFailure({ ...failure, permanent: false, retryAfterMs: 5000 }).nextRetryDelay,
-      5000,
+    assert.equal(toApplicationFailure({ ...failure, permanent: true }, 1, undefined).nonRetryable, true);
+    assert.equal(toApplicationFailure({ ...failure, permanent: false }, 1, undefined).nonRetryable, false);
+  });
+
+  it('waits longer after each try, unless the receiver asked for a time', () => {
+    const failure = { message: 'x', responseStatus: 503, permanent: false };
+    const policy = { initialInterval: '10s', backoffCoefficient: 2, maximumInterval: '30m' } as const;
+    const pauses = [1, 2, 3, 20].map((tries) =>
+      Number(toApplicationFailure(failure, tries, policy).nextRetryDelay),
     );
+    assert.deepEqual(pauses, [10_000, 20_000, 40_000, 1_800_000]);
+    const asked = toApplicationFailure({ ...failure, retryAfterMs: 5000 }, 3, policy);
+    assert.equal(asked.nextRetryDelay, 5000);
   });
 });
 

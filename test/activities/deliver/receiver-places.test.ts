@@ -50,6 +50,25 @@ describe('ReceiverPlaces', () => {
     assert.equal(await placesOf(made, 'late'), 2);
   });
 
+  it('takes back from one that was prompt what it got for that', async () => {
+    const made = places();
+    for (let n = 0; n < 5; n += 1) await call(made, 'tired');
+    await call(made, 'tired', { tookMs: 3000 });
+    assert.equal(await placesOf(made, 'tired'), 4);
+  });
+
+  it('gives half of the slots to one owner at most, under however many names', async () => {
+    const made = places(20);
+    const names = ['a', 'b', 'c', 'd'];
+    for (const name of names) for (let n = 0; n < 5; n += 1) await call(made, name);
+    const taken: Place[] = [];
+    for (let n = 0; n < 10; n += 1) taken.push(given(await made.take(names[n % 4] ?? '', 'mallory')));
+    assert.equal(await made.take('a', 'mallory'), 'busy');
+    given(await made.take('a', 'ann')).release(true);
+    taken[0]?.release(true);
+    given(await made.take('a', 'mallory'));
+  });
+
   it('lets a connection that is refused at once prove nothing', async () => {
     const made = places();
     for (let n = 0; n < 5; n += 1) await call(made, 'refusing', { wasAnswered: false });
