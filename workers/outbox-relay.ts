@@ -111,7 +111,7 @@ export class OutboxRelay {
     if (free <= 0) return idleMs;
     const startedMs = performance.now();
     try {
-      const { runs, nextKey } = await claimRuns(this.#deps.dataSource, {
+      const { runs, nextKey, unreadable } = await claimRuns(this.#deps.dataSource, {
         nowMs: this.#deps.now(),
         afterKey: this.#afterKey,
         maxRuns: free,
@@ -120,6 +120,7 @@ export class OutboxRelay {
         claimMs,
       });
       for (const rows of runs) this.#open(rows);
+      if (unreadable) this.#deps.logger.error({ rows: unreadable }, 'events that cannot be read are parked');
       return this.#moveOn(runs.length > 0, nextKey, performance.now() - startedMs);
     } catch (err) {
       // The database is away, or chose us as a deadlock's victim: claims run out by themselves.

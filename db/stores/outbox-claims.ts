@@ -20,6 +20,8 @@ export interface ClaimedRuns {
   runs: OutboxRow[][];
   /** Where to go on; null when there is no key behind. */
   nextKey: string | null;
+  /** Ids of rows that nobody can read; they are parked, and what follows is looked at next. */
+  unreadable?: number[];
 }
 
 /** How many waiting rows one look takes in; keeps its cost the same whatever is waiting. */
@@ -43,10 +45,43 @@ export async function claimRuns(dataSource: DataSource, claim: OutboxClaim): Pro
   const seen = await dataSource.query<WaitingRow[]>(LOOK, [claim.afterKey]);
   const { candidates, nextKey } = chooseRuns(seen, claim);
   if (candidates.length === 0) return { runs: [], nextKey };
-  const runs = await dataSource.transaction('READ COMMITTED', (manager) =>
-    takeRuns(manager, candidates, claim),
+  try {
+    const runs = await dataSource.transaction('READ COMMITTED', (manager) =>
+      takeRuns(manager, candidates, claim),
+    );
+    return { runs, nextKey };
+  } catch (error) {
+    // Also the sign of a payload that is no JSON, which must not hold up the rows beside it.
+    if (!(error instanceof SyntaxError)) throw error;
+    const unreadable = await parkUnreadable(dataSource, candidates.flat(), claim.nowMs);
+    if (unreadable.length === 0) throw error;
+    return { runs: [], nextKey: claim.afterKey, unreadable };
+  }
+}
+
+async function parkUnreadable(dataSource: DataSource, ids: number[], nowMs: number): Promise<number[]> {
+  const rows = await dataSource.query<{ id: string | number; payload: string }[]>(
+    'SELECT id, payload FROM outbox WHERE id IN (?)',
+    [ids],
   );
-  return { runs, nextKey };
+  const unreadable: number[] = [];
+  for (const { id, payload } of rows) {
+    const reason = whyUnreadable(payload);
+    if (reason === undefined) continue;
+    unreadable.push(Number(id));
+    const lastError = `the payload cannot be read: ${reason}`.slice(0, 4096);
+    await dataSource.manager.update(OutboxRow, { id: Number(id) }, { lastError, parkedAtMs: nowMs });
+  }
+  return unreadable;
+}
+
+function whyUnreadable(payload: string): string | undefined {
+  try {
+    JSON.parse(payload);
+    return undefined;
+  } catch (error) {
+    return String(error);
+  }
 }
 
 function chooseRuns(

@@ -20,7 +20,13 @@ export async function outboxState(dataSource: DataSource): Promise<OutboxState> 
     .where('o.deliveredAtMs IS NULL')
     .getRawOne<{ waiting: string | null; parked: string | null; oldestId: string | number | null }>();
   const id = row?.oldestId ? Number(row.oldestId) : null;
-  const oldest = id === null ? null : await dataSource.manager.findOneBy(OutboxRow, { id });
+  const oldest =
+    id === null
+      ? null
+      : await dataSource.manager.findOne(OutboxRow, {
+          select: { id: true, createdAtMs: true },
+          where: { id },
+        });
   return {
     waiting: Number(row?.waiting ?? 0),
     parked: Number(row?.parked ?? 0),

@@ -196,6 +196,24 @@ describe('OutboxRelay', function () {
     assert.deepEqual(await outboxState(dataSource), { waiting: 0, parked: 1, oldestWaitingMs: null });
   });
 
+  it('parks what it cannot read, says why, and carries everything else', async () => {
+    const before = await commitEvent(dataSource, 'repository:1');
+    const broken = await commitEvent(dataSource, 'repository:1');
+    const after = await commitEvent(dataSource, 'repository:1');
+    const other = await commitEvent(dataSource, 'repository:2');
+    await dataSource.query(`UPDATE outbox SET payload = '{"deliveryId": ' WHERE event_id = ?`, [broken]);
+    const recorder = new DeliveryRecorder();
+    await withRelay(dataSource, recorder.deliver, () => eventually(assertDrained));
+    assert.deepEqual(recorder.of('repository:1'), [before, after]);
+    assert.deepEqual(recorder.of('repository:2'), [other]);
+    assert.equal((await outboxState(dataSource)).parked, 1);
+    const [row] = await dataSource.query<{ last_error: string }[]>(
+      'SELECT last_error FROM outbox WHERE event_id = ?',
+      [broken],
+    );
+    assert.match(row?.last_error ?? '', /the payload cannot be read: SyntaxError/);
+  });
+
   it('pauses longer after each refusal and lets other keys pass', async () => {
     let nowMs = Date.now() + 1000;
     const attemptsAtMs: number[] = [];
