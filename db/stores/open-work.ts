@@ -21,28 +21,35 @@ export interface OpenBuild {
   namespace: string;
 }
 
-/** Builds that have not ended, oldest first; none younger than `beforeMs`. */
+/**
+ * Where to begin to look at `limit` of `count` rows that may all be well: at a random place, so that repeated looks see
+ * them all.
+ */
+function windowStart(count: number, limit: number): number {
+  return Math.floor(Math.random() * (Math.max(0, count - limit) + 1));
+}
+
+/** Builds that have not ended, oldest first, none younger than `beforeMs`; of more than `limit` a window. */
 export async function findOpenBuilds(
   dataSource: DataSource,
   beforeMs: number,
   limit: number,
 ): Promise<OpenBuild[]> {
-  return dataSource.manager
+  const query = dataSource.manager
     .createQueryBuilder(Build, 'b')
     .select(['b.uuid AS uuid', 'b.phase AS phase', 'r.id AS repositoryId', 'n.name AS namespace'])
     .innerJoin(Repository, 'r', 'r.id = b.repositoryId')
     .innerJoin(Account, 'n', 'n.id = r.namespaceId')
     .where('b.phase NOT IN (:...final)', { final: FINAL_PHASES })
     .andWhere('b.createdAtMs NOT BETWEEN :beforeMs AND :youngMs', { beforeMs, youngMs: beforeMs + YOUNG_MS })
-    .orderBy('b.id')
+    .orderBy('b.id');
+  return query
+    .offset(windowStart(await query.getCount(), limit))
     .limit(limit)
     .getRawMany<OpenBuild>();
 }
 
-/**
- * Deliveries that have not ended and are older than `beforeMs`; when there are more than `limit`, a window at a random
- * place, so that repeated calls see them all.
- */
+/** Deliveries that have not ended and are older than `beforeMs`; of more than `limit` a window. */
 export async function findPendingDeliveries(
   dataSource: DataSource,
   beforeMs: number,
@@ -54,7 +61,7 @@ export async function findPendingDeliveries(
     select: { id: true, uuid: true },
     where,
     order: { createdAtMs: 'ASC' },
-    skip: Math.floor(Math.random() * (Math.max(0, count - limit) + 1)),
+    skip: windowStart(count, limit),
     take: limit,
   });
   return rows.map((row) => row.uuid);
@@ -66,14 +73,16 @@ export interface QueuedScan {
   digest: string;
 }
 
-/** Manifests whose scan was announced and has not ended. */
+/** Manifests whose scan was announced and has not ended; of more than `limit` a window. */
 export async function findQueuedScans(dataSource: DataSource, limit: number): Promise<QueuedScan[]> {
-  const rows = await dataSource.manager
+  const query = dataSource.manager
     .createQueryBuilder(IndexReportRow, 'i')
     .select(['m.id AS manifestId', 'm.repositoryId AS repositoryId', 'm.digest AS digest'])
     .innerJoin(Manifest, 'm', 'm.id = i.manifestId')
     .where('i.status = :status', { status: 'queued' })
-    .orderBy('i.id')
+    .orderBy('i.id');
+  const rows = await query
+    .offset(windowStart(await query.getCount(), limit))
     .limit(limit)
     .getRawMany<{ manifestId: string; repositoryId: string; digest: string }>();
   return rows.map(({ manifestId, repositoryId, digest }) => ({
@@ -111,8 +120,11 @@ export async function isScanOnItsWay(dataSource: DataSource, orderingKey: string
 
 /** The same of a delivery, whose outbox row bears its uuid. */
 export async function isDeliveryOnItsWay(dataSource: DataSource, uuid: string): Promise<boolean> {
-  const row = await dataSource.manager.findOneBy(OutboxRow, { eventId: uuid });
-  return row !== null && row.deliveredAtMs === null && row.parkedAtMs === null;
+  return dataSource.manager.existsBy(OutboxRow, {
+    eventId: uuid,
+    deliveredAtMs: IsNull(),
+    parkedAtMs: IsNull(),
+  });
 }
 
 /** Those of the builds that run, or ended after `afterMs`: their work directories may still be in use. */

@@ -13,9 +13,11 @@ import { Delivery } from '../../db/entities/notifications';
 import { OutboxRow } from '../../db/entities/outbox';
 import { RepositoryToken } from '../../db/entities/repositories';
 import { IndexReportRow } from '../../db/entities/scanning';
+import { findOpenBuilds } from '../../db/stores/open-work';
 import type { BuildPhase } from '../../model/phases';
 import { insertBuild } from '../support/builds';
 import { freshDatabase } from '../support/database';
+import { eventually } from '../support/eventually';
 import { deliveryEvent } from '../support/outbox';
 import { queueName, runWithWorker, temporal } from '../support/temporal';
 
@@ -187,6 +189,14 @@ describe('orphans', function () {
       enqueue(act, { ...deliveryEvent(uuid), orderingKey: `delivery:${uuid}`, eventId: uuid }),
     );
     assert.equal(await orphan(uuid), undefined);
+  });
+
+  it('are found in the end, however many healthy ones are older', async () => {
+    const { uuid } = await aBuild('building');
+    await eventually(async () => {
+      const [seen] = await findOpenBuilds(dataSource, Date.now() - 1000, 1);
+      assert.equal(seen?.uuid, uuid);
+    });
   });
 
   it('settle: a delivery is given up with the reason', async () => {
