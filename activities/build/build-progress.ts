@@ -1,5 +1,6 @@
 import type { BuildProgress } from '../../commands/builds/build-attempts';
 import type { LogLine } from '../../commands/builds/build-log';
+import { MAX_MESSAGE_LENGTH } from '../../commands/builds/build-log';
 import type { UserErrorCode } from './build-failures';
 import { decodeTrace } from './buildkit-trace';
 import type { EngineEvent } from './engine';
@@ -90,7 +91,8 @@ export class BuildOutput {
 
   #wholeLines(vertex: string, text: string): LogLine[] {
     const parts = ((this.#partial.get(vertex) ?? '') + text).split('\n');
-    this.#partial.set(vertex, parts.pop() ?? '');
+    // What may never end is not kept longer than it would be written.
+    this.#partial.set(vertex, (parts.pop() ?? '').slice(0, MAX_MESSAGE_LENGTH));
     return parts.map((message) => ({ message: message.replace(/\r$/, '') }));
   }
 

@@ -65,7 +65,7 @@ async function runStep<T>(
       signal.throwIfAborted();
       result = await unlessStuck(work({ log, signal }), signal);
     } catch (error) {
-      await closeQuietly(log);
+      await closeQuietly(log, signal.aborted ? STOP_MS : undefined);
       throw signal.aborted ? signal.reason : explainFullDisk(error);
     }
     await log.close();
@@ -84,9 +84,9 @@ async function unlessStuck<T>(work: Promise<T>, signal: AbortSignal): Promise<T>
 }
 
 /** The step's own failure counts, not that its last lines came too late. */
-async function closeQuietly(log: BuildLogWriter): Promise<void> {
+async function closeQuietly(log: BuildLogWriter, patienceMs?: number): Promise<void> {
   try {
-    await log.close();
+    await log.close(patienceMs);
   } catch {
     // The record is over, or away: the failure of the step says what matters.
   }

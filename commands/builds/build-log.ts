@@ -12,7 +12,7 @@ export interface LogLine {
 }
 
 /** Longer lines are cut: a log is for reading. */
-const MAX_MESSAGE_LENGTH = 64 * 1024;
+export const MAX_MESSAGE_LENGTH = 64 * 1024;
 
 /** Adds lines to the log of a build that the caller has locked, and counts them on it. */
 export async function appendEntries(act: Act, build: Build, lines: readonly LogLine[]): Promise<void> {

@@ -18,10 +18,15 @@ describe('the writer of a build log', () => {
     let transactions = 0;
     let gate: Promise<void> = Promise.resolve();
     let openGate = () => {};
+    let failures = 0;
     const dataSource = Object.create(bench.dataSource) as typeof bench.dataSource;
     dataSource.transaction = (async (...args: Parameters<typeof dataSource.transaction>) => {
       transactions += 1;
       await gate;
+      if (failures > 0) {
+        failures -= 1;
+        throw new Error('the database is away');
+      }
       return bench.dataSource.transaction(...args);
     }) as typeof dataSource.transaction;
     const writer = new BuildLogWriter({ ...bench.deps, dataSource }, attempt, onOver);
@@ -33,6 +38,7 @@ describe('the writer of a build log', () => {
         gate = new Promise((resolve) => (openGate = resolve));
       },
       release: () => openGate(),
+      fail: (times: number) => void (failures = times),
       messages: () => bench.messagesOf(build),
     };
   }
@@ -78,5 +84,43 @@ describe('the writer of a build log', () => {
     await assert.rejects(log.writer.close(), /the build/);
     assert.equal(log.transactions(), 1);
     assert.deepEqual(await log.messages(), []);
+  });
+
+  it('keeps lines while the database is away for a moment', async () => {
+    const reasons: Error[] = [];
+    const log = await open((reason) => reasons.push(reason));
+    log.fail(2);
+    log.writer.write({ message: 'kept' });
+    await log.writer.close();
+    assert.deepEqual(await log.messages(), ['kept']);
+    assert.deepEqual(reasons, []);
+  });
+
+  it('ends the step when the database stays away', async () => {
+    const reasons: Error[] = [];
+    const log = await open((reason) => reasons.push(reason));
+    log.fail(Infinity);
+    log.writer.write({ message: 'lost' });
+    await assert.rejects(log.writer.close(50), /the database is away/);
+    assert.equal(reasons.length, 1);
+  });
+
+  it('cuts long lines, and leaves out in the middle what is too much to keep', async () => {
+    const log = await open();
+    log.hold();
+    log.writer.write({ message: 'first' });
+    await eventually(() => assert.equal(log.transactions(), 1));
+    const long = 'x'.repeat(100 * 1024);
+    for (let line = 0; line < 200; line += 1) log.writer.write({ message: long });
+    log.release();
+    await eventually(async () => assert.ok((await log.messages()).length > 20));
+    log.writer.write({ message: 'last' });
+    await log.writer.close();
+    const messages = await log.messages();
+    // 8 MiB of lines of 64 KiB.
+    assert.equal(messages.length, 1 + 128 + 1 + 1);
+    assert.equal(messages[1]?.length, 64 * 1024);
+    assert.match(messages[129] ?? '', /^72 lines are left out here/);
+    assert.deepEqual([messages[0], messages.at(-1)], ['first', 'last']);
   });
 });
