@@ -43,6 +43,33 @@ describe('Supervisor', function () {
     });
   });
 
+  it('stops a part that others have to outlast before them, though they started together', async () => {
+    const order = join(folder, 'order');
+    const part = (name: string, stopLevel?: number) => {
+      const script = `const { appendFileSync } = require('node:fs');
+        process.on('SIGTERM', () => setTimeout(() => {
+          appendFileSync(${JSON.stringify(order)}, '${name} ');
+          process.exit();
+        }, ${stopLevel ? 200 : 0}));
+        console.log('up');
+        setInterval(() => {}, 1000);`;
+      const command = [process.execPath, '-e', script];
+      return {
+        name,
+        level: 3,
+        command,
+        ready: { type: 'none' as const },
+        ...(stopLevel ? { stopLevel } : {}),
+      };
+    };
+    await supervisor.start([part('host'), part('guest', 4)]);
+    for (const name of ['host', 'guest']) {
+      await eventually(() => assert.match(readFileSync(join(folder, 'logs', `${name}.log`), 'utf8'), /up/));
+    }
+    await supervisor.stop();
+    assert.equal(readFileSync(order, 'utf8'), 'guest host ');
+  });
+
   it('asks a part that takes its time once more before it kills it', async () => {
     const script = `let asked = 0;
       process.on('SIGTERM', () => { asked += 1; console.log('asked', asked); if (asked === 2) process.exit(); });

@@ -7,7 +7,8 @@ const { recoverFromCrash } = require('../parts/orphans.cjs');
 const { isSameProcess } = require('../pid-records.cjs');
 const { runningLauncher } = require('./running.cjs');
 
-const TIMEOUT_MS = 180_000;
+// Longer than all levels together may take.
+const TIMEOUT_MS = 240_000;
 
 /**
  * Stops the product of this data folder, or what a killed launcher left of it.

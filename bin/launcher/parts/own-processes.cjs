@@ -31,6 +31,8 @@ function ownProcesses({ node, listen, builds }) {
     parts.push({
       name: 'build-worker',
       level: 3,
+      // It hands its builds over to their workflows, which somebody has to run meanwhile.
+      stopLevel: 4,
       command: worker('build'),
       ready,
       // Where BUILD_SHUTDOWN_GRACE is longer than a person waits, builds are handed over then.

@@ -11,8 +11,8 @@ const { askHealth } = require('./readiness.cjs');
 
 /**
  * Something that is started and kept running, as data. Parts of one level start together, lower levels first; they stop the other
- * way round. `once` runs to its end before the next level starts. `hurryAfterMs`: when SIGTERM is repeated for a part that has not ended.
- * @typedef {{ name: string, level: number, command: string[], ready?: import('./readiness.cjs').Ready, once?: boolean, cwd?: string,
+ * way round, or at their `stopLevel`. `once` runs to its end before the next level starts. `hurryAfterMs`: when SIGTERM is repeated for a part that has not ended.
+ * @typedef {{ name: string, level: number, stopLevel?: number, command: string[], ready?: import('./readiness.cjs').Ready, once?: boolean, cwd?: string,
  *   env?: Record<string, string>, stopTimeoutMs?: number, hurryAfterMs?: number, readyTimeoutMs?: number, beforeStart?: () => Promise<void>,
  *   version?: string, address?: string, afterReady?: () => Promise<void> }} Part
  *
@@ -225,10 +225,10 @@ class Supervisor {
     this.giveUp();
     clearInterval(this.logTimer);
     for (const entry of this.entries) clearInterval(entry.timer);
-    const levels = [...new Set(this.entries.map((entry) => entry.part.level))].sort((a, b) => b - a);
+    const levels = [...new Set(this.entries.map(stopLevelOf))].sort((a, b) => b - a);
     for (const level of levels) {
       const here = this.entries.filter(
-        (entry) => entry.part.level === level && entry.process && !entry.process.hasEnded,
+        (entry) => stopLevelOf(entry) === level && entry.process && !entry.process.hasEnded,
       );
       await Promise.all(
         here.map(async (entry) => {
@@ -278,6 +278,8 @@ class Supervisor {
  * @typedef {{ part: Part, state: PartState, why: string, restarts: number, crashes: number, failures: number, since: number, process: PartProcess,
  *   readyAt: number, answeredAt: number, backoffMs?: number, timer?: NodeJS.Timeout, isAsking?: boolean }} Entry
  */
+
+const stopLevelOf = ({ part }) => part.stopLevel ?? part.level;
 
 async function runOnce(process) {
   const timer = setTimeout(() => process.kill(), ONCE_TIMEOUT_MS);
