@@ -6,10 +6,15 @@ export interface Place {
 /** Why a call has to wait for another try: the receiver is `busy` with our calls, or `silent` lately. */
 export type NoPlace = 'busy' | 'silent';
 
+interface Waiting {
+  owner: string | undefined;
+  settle: (answer: Place | NoPlace) => void;
+}
+
 interface Receiver {
   limit: number;
   taken: number;
-  waiting: ((place: Place | NoPlace) => void)[];
+  waiting: Waiting[];
 }
 
 export interface ReceiverPlacesOptions {
@@ -30,12 +35,12 @@ const MOST_RECEIVERS = 5000;
 /**
  * Shares the worker's calls between receivers, so that those that hang do not keep the others waiting. A receiver begins
  * with a few calls at once; prompt answers double that, slow ones halve it, and one that does not answer is left one call
- * until it does. All receivers that have not proven prompt share half of the slots; the calls of one owner never have more
- * than half, for somebody with a wildcard in their DNS has as many receivers, prompt at first, as they like.
+ * until it does. All receivers that have not proven prompt share half of the slots. Of the rest one owner has half at most:
+ * somebody with a wildcard in their DNS has as many receivers that are prompt at first as they like.
  */
 export class ReceiverPlaces {
   readonly #receivers = new Map<string, Receiver>();
-  /** Calls under way and waiting, by owner. */
+  /** Calls to receivers that were prompt, under way and waiting, by owner. */
   readonly #held = new Map<string, number>();
   readonly #waitMs: number;
   readonly #now: () => number;
@@ -46,35 +51,14 @@ export class ReceiverPlaces {
     this.#now = options.now ?? (() => performance.now());
   }
 
+  /** `owner`: whoever chose the receiver; absent where that is the operator. */
   async take(name: string, owner?: string): Promise<Place | NoPlace> {
-    if (owner === undefined) return this.#takeAt(name);
-    if ((this.#held.get(owner) ?? 0) >= this.options.slots / 2) return 'busy';
-    this.#count(owner, 1);
-    const place = await this.#takeAt(name);
-    if (typeof place === 'string') {
-      this.#count(owner, -1);
-      return place;
-    }
-    return {
-      release: (wasAnswered) => {
-        this.#count(owner, -1);
-        place.release(wasAnswered);
-      },
-    };
-  }
-
-  #count(owner: string, change: 1 | -1): void {
-    const held = (this.#held.get(owner) ?? 0) + change;
-    if (held > 0) this.#held.set(owner, held);
-    else this.#held.delete(owner);
-  }
-
-  async #takeAt(name: string): Promise<Place | NoPlace> {
     const receiver = this.#find(name);
-    if (receiver.taken < receiver.limit && this.#mayHold(receiver)) return this.#give(receiver);
+    const mayHold = this.#mayHold(receiver, owner);
+    if (receiver.taken < receiver.limit && mayHold) return this.#give(receiver, owner);
     if (receiver.limit === 1) return 'silent';
-    if (receiver.waiting.length >= 2 * receiver.limit || !this.#mayHold(receiver)) return 'busy';
-    return this.#wait(receiver);
+    if (receiver.waiting.length >= 2 * receiver.limit || !mayHold) return 'busy';
+    return this.#wait(receiver, owner);
   }
 
   #find(name: string): Receiver {
@@ -94,34 +78,50 @@ export class ReceiverPlaces {
     }
   }
 
-  #mayHold({ limit }: Receiver): boolean {
-    return limit > START || this.#unproven < this.options.slots / 2;
+  #mayHold({ limit }: Receiver, owner: string | undefined): boolean {
+    if (limit <= START) return this.#unproven < this.options.slots / 2;
+    return owner === undefined || (this.#held.get(owner) ?? 0) < this.options.slots / 4;
   }
 
-  #wait(receiver: Receiver): Promise<Place | NoPlace> {
-    const isUnproven = receiver.limit <= START;
-    if (isUnproven) this.#unproven += 1;
+  /** Counts a slot that is used from now on, until what it answers is called. */
+  #hold({ limit }: Receiver, owner: string | undefined): () => void {
+    if (limit <= START) {
+      this.#unproven += 1;
+      return () => void (this.#unproven -= 1);
+    }
+    if (owner === undefined) return () => undefined;
+    this.#count(owner, 1);
+    return () => this.#count(owner, -1);
+  }
+
+  #count(owner: string, change: 1 | -1): void {
+    const held = (this.#held.get(owner) ?? 0) + change;
+    if (held > 0) this.#held.set(owner, held);
+    else this.#held.delete(owner);
+  }
+
+  #wait(receiver: Receiver, owner: string | undefined): Promise<Place | NoPlace> {
+    const letGo = this.#hold(receiver, owner);
     return new Promise((resolve) => {
       const settle = (answer: Place | NoPlace): void => {
         clearTimeout(timer);
-        receiver.waiting = receiver.waiting.filter((other) => other !== settle);
-        if (isUnproven) this.#unproven -= 1;
+        receiver.waiting = receiver.waiting.filter((other) => other.settle !== settle);
+        letGo();
         resolve(answer);
       };
       const timer = setTimeout(() => settle('busy'), this.#waitMs);
-      receiver.waiting.push(settle);
+      receiver.waiting.push({ owner, settle });
     });
   }
 
-  #give(receiver: Receiver): Place {
-    const isUnproven = receiver.limit <= START;
+  #give(receiver: Receiver, owner: string | undefined): Place {
+    const letGo = this.#hold(receiver, owner);
     const startedAtMs = this.#now();
     receiver.taken += 1;
-    if (isUnproven) this.#unproven += 1;
     return {
       release: (wasAnswered) => {
         receiver.taken -= 1;
-        if (isUnproven) this.#unproven -= 1;
+        letGo();
         receiver.limit = nextLimit(receiver.limit, this.#now() - startedAtMs, wasAnswered);
         this.#wake(receiver);
       },
@@ -129,9 +129,9 @@ export class ReceiverPlaces {
   }
 
   #wake(receiver: Receiver): void {
-    if (receiver.limit === 1) for (const settle of receiver.waiting) settle('silent');
+    if (receiver.limit === 1) for (const { settle } of receiver.waiting) settle('silent');
     const free = Math.max(receiver.limit - receiver.taken, 0);
-    for (const settle of receiver.waiting.slice(0, free)) settle(this.#give(receiver));
+    for (const { owner, settle } of receiver.waiting.slice(0, free)) settle(this.#give(receiver, owner));
   }
 }
 

@@ -57,8 +57,8 @@ describe('ReceiverPlaces', () => {
     assert.equal(await placesOf(made, 'tired'), 4);
   });
 
-  it('gives half of the slots to one owner at most, under however many names', async () => {
-    const made = places(20);
+  it('keeps places for the prompt receivers of others, under however many names somebody hangs', async () => {
+    const made = places(40);
     const names = ['a', 'b', 'c', 'd'];
     for (const name of names) for (let n = 0; n < 5; n += 1) await call(made, name);
     const taken: Place[] = [];
@@ -67,6 +67,16 @@ describe('ReceiverPlaces', () => {
     given(await made.take('a', 'ann')).release(true);
     taken[0]?.release(true);
     given(await made.take('a', 'mallory'));
+  });
+
+  it('does not let the dead receivers of an owner take the places of their prompt ones', async () => {
+    const made = places(40);
+    for (let n = 0; n < 5; n += 1) await call(made, 'good');
+    for (let host = 0; host < 5; host += 1) {
+      for (let n = 0; n < 4; n += 1) given(await made.take(`dead-${host}`, 'ann'));
+    }
+    assert.equal(await made.take('dead-5', 'ann'), 'busy');
+    given(await made.take('good', 'ann'));
   });
 
   it('lets a connection that is refused at once prove nothing', async () => {
