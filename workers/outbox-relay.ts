@@ -41,7 +41,7 @@ export interface OutboxRelayOptions {
 
 const DEFAULTS: Required<OutboxRelayOptions> = {
   idleMs: 25,
-  lanes: 32,
+  lanes: 128,
   run: 50,
   claimMs: 20_000,
   reserveMs: 6000,
@@ -52,6 +52,8 @@ const DEFAULTS: Required<OutboxRelayOptions> = {
 };
 
 const DATABASE_PAUSE_MS = 1000;
+/** A Temporal that takes longer for an answer has enough to do; far below the deadline of a delivery. */
+const PROMPT_MS = 2000;
 
 /** Postponed: not refused, but to be told again, by whoever claims it next. */
 type Outcome = 'delivered' | 'refused' | 'postponed';
@@ -68,7 +70,7 @@ export class OutboxRelay {
   readonly #lanes = new Set<Promise<void>>();
   #isStopping = false;
   #resting = new AbortController();
-  /** Lanes that may be open: one when Temporal is away or overrun, one more after each delivery. */
+  /** Lanes that may be open: one when Temporal is away, one more after each prompt answer, one less after a late one. */
   #width: number;
   #outages = 0;
   /** Of a monotonic clock, as the next. */
@@ -188,7 +190,10 @@ export class OutboxRelay {
       return 'postponed';
     }
     this.#outages = 0;
-    this.#width = Math.min(this.#width + 1, this.#options.lanes);
+    this.#width =
+      performance.now() - startedMs < PROMPT_MS
+        ? Math.min(this.#width + 1, this.#options.lanes)
+        : Math.max(this.#width - 1, 1);
     this.#deps.logger.debug(what, 'event relayed');
     return 'delivered';
   }

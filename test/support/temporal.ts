@@ -158,6 +158,12 @@ async function connectNative(address: string): Promise<NativeConnection> {
   return connection;
 }
 
+// As the launcher starts it.
+const SQLITE_PRAGMAS = ['journal_mode=wal', 'synchronous=normal'].flatMap((pragma) => [
+  '--sqlite-pragma',
+  pragma,
+]);
+
 function createServer(port: number, dbFile?: string): RestartableServer {
   return new RestartableServer({
     name: 'Temporal',
@@ -171,7 +177,7 @@ function createServer(port: number, dbFile?: string): RestartableServer {
       ...['--dynamic-config-value', 'frontend.namespaceRPS=20000'],
       ...['--dynamic-config-value', 'frontend.namespaceRPS.visibility=1000'],
       ...Object.values(searchAttributes).flatMap(({ name }) => ['--search-attribute', `${name}=Keyword`]),
-      ...(dbFile ? ['--db-filename', dbFile] : []),
+      ...(dbFile ? ['--db-filename', dbFile, ...SQLITE_PRAGMAS] : []),
     ],
     ready: () => assertReady(`127.0.0.1:${port}`),
     readyMs: 30_000,

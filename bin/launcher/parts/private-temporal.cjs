@@ -10,6 +10,12 @@ const { LauncherError } = require('../exit-codes.cjs');
 
 /** All of type Keyword; what an operator filters by in Temporal's UI. */
 const SEARCH_ATTRIBUTES = ['RegistryNamespace', 'Repository', 'BuildPhase', 'ImageDigest', 'TriggerKind'];
+// Two to three times the throughput. The death of the process loses nothing; a power cut may lose the last moments, and
+// what Temporal lost is done again (`reapOrphans`).
+const SQLITE_PRAGMAS = ['journal_mode=wal', 'synchronous=normal'].flatMap((pragma) => [
+  '--sqlite-pragma',
+  pragma,
+]);
 const READY_TIMEOUT_MS = 60_000;
 
 /**
@@ -28,6 +34,7 @@ function privateTemporal(layout, cli, { address, uiUrl, namespace = 'default' })
     'start-dev',
     '--db-filename',
     path.join(layout.temporal, 'temporal.db'),
+    ...SQLITE_PRAGMAS,
     '--ip',
     hostname,
     '--port',
