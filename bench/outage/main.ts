@@ -7,9 +7,9 @@ import { takeAccount } from '../../test/faults/outage/account';
 import { offer } from '../../test/faults/outage/offer';
 import type { Scene } from '../../test/faults/outage/scene';
 import { setScene } from '../../test/faults/outage/scene';
-import { runEndTasks } from '../../test/support/cleanup';
 import { dockerIsMissing } from '../../test/support/docker';
 import { product } from '../../test/support/product';
+import { runProgram } from '../../test/support/run-program';
 import { drain } from './drain';
 import type { OutageOptions } from './options';
 import { readOptions, USAGE } from './options';
@@ -33,11 +33,7 @@ async function main(): Promise<number> {
     console.error(`the bench needs a Docker engine: ${missing}`);
     return 1;
   }
-  try {
-    return await run(options);
-  } finally {
-    await runEndTasks();
-  }
+  return run(options);
 }
 
 async function run(options: OutageOptions): Promise<number> {
@@ -79,10 +75,4 @@ function say(line: string): void {
   console.log(`${new Date().toISOString().slice(11, 19)} ${line}`);
 }
 
-main().then(
-  (code) => process.exit(code),
-  (error: unknown) => {
-    console.error(error);
-    process.exit(1);
-  },
-);
+runProgram(main);

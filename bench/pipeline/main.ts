@@ -3,10 +3,10 @@ import 'reflect-metadata';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 
-import { runEndTasks } from '../../test/support/cleanup';
 import { docker, dockerIsMissing } from '../../test/support/docker';
 import { product } from '../../test/support/product';
 import { baseImage } from '../../test/support/project';
+import { runProgram } from '../../test/support/run-program';
 import { timeFirstLines } from './first-lines';
 import type { BenchOptions } from './options';
 import { readOptions, USAGE } from './options';
@@ -32,19 +32,7 @@ async function main(): Promise<number> {
     console.error(`the bench needs a Docker engine: ${missing}`);
     return 1;
   }
-  try {
-    return await run(options);
-  } finally {
-    await endOnce();
-  }
-}
-
-let ended: Promise<void> | undefined;
-
-/** A signal and the failure that it causes both want the end. */
-function endOnce(): Promise<void> {
-  ended ??= runEndTasks();
-  return ended;
+  return run(options);
 }
 
 async function run(options: BenchOptions): Promise<number> {
@@ -91,21 +79,4 @@ async function measurePairs(ground: Ground, { pairs, seconds }: BenchOptions): P
   return measured;
 }
 
-/** What was started must not outlive whoever loses patience. */
-function endOnSignals(): void {
-  for (const [signal, code] of [
-    ['SIGINT', 130],
-    ['SIGTERM', 143],
-  ] as const) {
-    process.once(signal, () => void endOnce().finally(() => process.exit(code)));
-  }
-}
-
-endOnSignals();
-void main().then(
-  (code) => process.exit(code),
-  (error: unknown) => {
-    console.error(error);
-    process.exit(1);
-  },
-);
+runProgram(main);

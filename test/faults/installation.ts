@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { AuthorizedEmail } from '../../db/entities/notifications';
+import { atEndOfRun } from '../support/cleanup';
 import { emptyDatabase } from '../support/database';
 import { importShell, ownEngine } from '../support/docker';
 import { createRepository } from '../support/git-servers';
@@ -49,6 +50,8 @@ export async function install(projectCount: number): Promise<Installation> {
   const dispose = async () => {
     for (const step of undo.splice(0).reverse()) await step();
   };
+  // A campaign that is told to stop does not come to its own end.
+  atEndOfRun(dispose);
   try {
     return { ...(await installParts(projectCount, undo)), dispose };
   } catch (error) {

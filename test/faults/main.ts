@@ -4,24 +4,64 @@ import { randomInt } from 'node:crypto';
 import { parseArgs } from 'node:util';
 
 import { ownEngineIsMissing } from '../support/docker';
+import { runProgram } from '../support/run-program';
 import { runCampaign } from './campaign';
 import { FULL, SHORT } from './plan';
 
-/** `--seed 7` runs that campaign, `--seeds 10` ten with new seeds, `--short` the small one that `npm test` has. */
-async function main(): Promise<void> {
-  const { values } = parseArgs({
-    options: { seed: { type: 'string' }, seeds: { type: 'string' }, short: { type: 'boolean' } },
-  });
+const USAGE = `Usage: npm run test:faults -- [options]
+
+Kills, freezes and stops every process of a product of its own under load, and checks what it had promised. It needs root and
+a dockerd, and takes about three minutes a seed.
+
+  --seeds <n>   campaigns with new seeds; 1 by default
+  --seed <n>    the campaign of this seed
+  --short       the small one that npm test has
+  --help
+
+Exit codes: 0 nothing was found, 1 something was, 2 wrong usage.`;
+
+const OPTIONS = {
+  seed: { type: 'string' },
+  seeds: { type: 'string', default: '1' },
+  short: { type: 'boolean', default: false },
+  help: { type: 'boolean', short: 'h', default: false },
+} as const;
+
+async function main(): Promise<number> {
+  const options = readOptions();
+  if (typeof options === 'number') return options;
   const missing = ownEngineIsMissing();
   if (missing) throw new Error(`the fault campaign needs an engine that it may kill: ${missing}`);
-  const seeds =
-    values.seed === undefined
-      ? Array.from({ length: Number(values.seeds ?? 1) }, () => randomInt(1, 1_000_000))
-      : [Number(values.seed)];
   const failed: number[] = [];
-  for (const seed of seeds) if (!(await runOne(seed, values.short ?? false))) failed.push(seed);
+  for (const seed of options.seeds) if (!(await runOne(seed, options.short))) failed.push(seed);
+  const { seeds } = options;
   console.log(`${seeds.length - failed.length} of ${seeds.length} campaigns passed: ${seeds.join(', ')}`);
-  process.exitCode = failed.length === 0 ? 0 : 1;
+  return failed.length === 0 ? 0 : 1;
+}
+
+/** What to run, or the exit code when there is nothing to. */
+function readOptions(): { seeds: number[]; short: boolean } | number {
+  try {
+    const { seed, seeds, short, help } = parseArgs({ options: OPTIONS }).values;
+    if (help) {
+      console.log(USAGE);
+      return 0;
+    }
+    const given = seed === undefined ? [] : [positive('seed', seed)];
+    const fresh = Array.from({ length: positive('seeds', seeds) }, () => randomInt(1, 1_000_000));
+    return { seeds: given.length > 0 ? given : fresh, short };
+  } catch (error) {
+    console.error(`${(error as Error).message}\n\n${USAGE}`);
+    return 2;
+  }
+}
+
+function positive(name: string, text: string): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value) || value < 1) {
+    throw new Error(`--${name} takes a whole number above 0, not "${text}"`);
+  }
+  return value;
 }
 
 async function runOne(seed: number, isShort: boolean): Promise<boolean> {
@@ -35,4 +75,4 @@ async function runOne(seed: number, isShort: boolean): Promise<boolean> {
   return false;
 }
 
-void main();
+runProgram(main);
