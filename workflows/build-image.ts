@@ -106,13 +106,8 @@ async function conclude(
       showPhase(phase);
       return { outcome: phase };
     }
-    case 'built': {
-      const { imageId, digest } = result;
-      const state = await records.completeBuild({ buildId, attempt }, { imageId, manifestDigest: digest });
-      if (state !== 'current') return { outcome: 'superseded' };
-      showPhase('complete', digest);
-      return { outcome: 'complete', digest };
-    }
+    case 'built':
+      return { outcome: 'complete', digest: result.digest };
     default:
       return result satisfies never;
   }

@@ -10,6 +10,7 @@ import { BUILD_HANDED_OVER, BUILD_USER_ERROR } from '../../workflows/shared/fail
 import { QUEUES } from '../../workflows/shared/queues';
 import { eventually } from '../support/eventually';
 import { buildInput, FakeBuilds } from '../support/fake-builds';
+import { Gate } from '../support/gate';
 import { recordHistory } from '../support/replay';
 import { queueName, runWithWorker, temporal } from '../support/temporal';
 
@@ -68,7 +69,7 @@ describe('buildImage', function () {
     assert.deepEqual(result, { outcome: 'complete', digest: 'sha256:digest' });
     assert.deepEqual(fake.events, [
       ...['build-scheduled', 'unpacking', 'clone 1', 'context 1', 'pulling', 'building', 'build 1'],
-      ...['pushing', 'push 1', 'clean 1', 'complete sha256:digest', 'archive'],
+      ...['pushing', 'push 1', 'complete sha256:digest', 'clean 1', 'archive'],
     ]);
   });
 
@@ -195,6 +196,32 @@ describe('buildImage', function () {
     );
   });
 
+  it('is complete although its host is lost while it cleans up', async () => {
+    const fake = new FakeBuilds();
+    const { client } = await temporal();
+    const queues = fake.queues(client);
+    const lost = new Gate();
+    fake.steps.cleanUp = () => {
+      lost.open();
+      return untilCancelled();
+    };
+    const { holdBuilder } = queues[QUEUES.build] as { holdBuilder: (attempt: object) => Promise<void> };
+    queues[QUEUES.build] = {
+      holdBuilder: (attempt: object) =>
+        Promise.race([
+          holdBuilder(attempt),
+          lost.opened.then(() => Promise.reject(ApplicationFailure.nonRetryable('the host is gone'))),
+        ]),
+    };
+    fake.queues = () => queues;
+    const result = await run('lost-after-push', fake);
+    assert.deepEqual(result, { outcome: 'complete', digest: 'sha256:digest' });
+    assert.deepEqual(
+      fake.events.filter((event) => /^(lost|complete)/.test(event)),
+      ['complete sha256:digest'],
+    );
+  });
+
   const handedOver = () =>
     ApplicationFailure.nonRetryable('the build worker is shutting down', BUILD_HANDED_OVER);
 
@@ -210,7 +237,7 @@ describe('buildImage', function () {
     const reason = 'the build worker is shutting down; the build begins again on another one';
     assert.deepEqual(told, [
       ...[1, 2, 3].flatMap((attempt) => [`clean ${attempt}`, `lost ${attempt}: ${reason}`]),
-      ...['clean 4', 'complete sha256:digest'],
+      ...['complete sha256:digest', 'clean 4'],
     ]);
   });
 

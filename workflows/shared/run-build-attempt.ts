@@ -31,7 +31,7 @@ import { BUILD_ATTEMPT_OVER, BUILD_HANDED_OVER, BUILD_USER_ERROR } from './failu
 import { BuildPhaseAttribute, ImageDigest } from './search-attributes';
 
 export type AttemptResult =
-  | { kind: 'built'; imageId: string; digest: string }
+  | { kind: 'built'; digest: string }
   | { kind: 'failed'; phase: 'error' | 'internalerror'; code: string; message: string }
   /** The build has ended elsewhere. */
   | { kind: 'over' }
@@ -82,9 +82,12 @@ export async function runBuildAttempt(
     const host = slots.queueOf(attempt);
     if (host === undefined) return await lostHold(hold);
     const working = new CancellationScope();
-    const work = new Settled(working.run(() => runSteps(input, begun, host)));
+    let built: AttemptResult | undefined;
+    const work = new Settled(working.run(() => runSteps(input, begun, host, (result) => (built = result))));
     await whileHeld(work, hold);
     if (work.isSettled) return await work.result;
+    // Lost while it cleaned up: the host's own sweep does that.
+    if (built) return built;
     // Nobody polls the queue of a lost host: waiting for its steps would wait for their timeouts.
     working.cancel();
     return await lostHold(hold);
@@ -140,11 +143,18 @@ function describeLoss(error: unknown): string {
   return `the build worker is gone: ${cause instanceof Error ? cause.message : String(cause)}`;
 }
 
-async function runSteps(input: BuildImageInput, begun: BegunAttempt, host: string): Promise<AttemptResult> {
+async function runSteps(
+  input: BuildImageInput,
+  begun: BegunAttempt,
+  host: string,
+  onBuilt: (result: AttemptResult) => void,
+): Promise<AttemptResult> {
   const { cleanUp } = proxyActivities<BuildStepActivities>(cleanUpOptions(host));
   const attempt = { buildId: input.buildId, attempt: begun.attempt };
   try {
-    return await cloneBuildPush(input, begun, host);
+    const result = await cloneBuildPush(input, begun, host);
+    if (result.kind === 'built') onBuilt(result);
+    return result;
   } catch (error) {
     if (isCancellation(error)) throw error;
     return judge(error);
@@ -183,7 +193,12 @@ async function cloneBuildPush(
   const imageId = await engine.buildImage.executeWithOptions(summary('build'), [attempt, prepared]);
   await enter('pushing');
   const digest = await push.pushImage.executeWithOptions(summary('push'), [attempt, imageId]);
-  return { kind: 'built', imageId, digest };
+  // Before the clean-up: who waits for the image need not wait for that.
+  const { completeBuild } = proxyActivities<BuildRecordActivities>(recordOptions);
+  const state = await completeBuild(attempt, { imageId, manifestDigest: digest });
+  if (state !== 'current') return { kind: 'over' };
+  showPhase('complete', digest);
+  return { kind: 'built', digest };
 }
 
 async function enterPhase(
