@@ -40,7 +40,7 @@ export interface OutboxRelayOptions {
 }
 
 const DEFAULTS: Required<OutboxRelayOptions> = {
-  idleMs: 25,
+  idleMs: 50,
   lanes: 128,
   run: 50,
   claimMs: 20_000,
