@@ -244,7 +244,9 @@ describe('the product, told to stop a process', function () {
       await next.waitFor(['complete']);
       assert.equal((await project.waitFor(['complete'])).phase, 'complete');
       assert.equal(await exit, 0);
-      assert.deepEqual([readdirSync(first.folder), readdirSync(second.folder)], [[], []]);
+      await eventually(() =>
+        assert.deepEqual([readdirSync(first.folder), readdirSync(second.folder)], [[], []]),
+      );
       const attempts = await made.dataSource.manager.findBy(Build, [
         { uuid: (await project.builds())[0]?.id ?? '' },
         { uuid: (await next.builds())[0]?.id ?? '' },
