@@ -50,7 +50,9 @@ export async function offer(scene: Scene, { name, pushes, webhooks, durationMs }
   };
   const ended = new AbortController();
   await renewTokens(scene);
-  const renewing = renewUntil(scene, ended.signal);
+  const renewing = renewUntil(scene, ended.signal).catch(
+    (error: unknown) => void offered.failures.push(String(error)),
+  );
   await Promise.all([
     pace(pushes, offered.pushMs, (n) => pushManifest(siteOf(n), `${name}-${n}`)),
     pace(webhooks, offered.webhookMs, (n) => callWebhook(siteOf(n))),
