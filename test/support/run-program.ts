@@ -13,8 +13,10 @@ export function runProgram(main: () => Promise<number>): void {
   };
   process.once('SIGINT', () => end(130));
   process.once('SIGTERM', () => end(143));
-  main().then(end, (error: unknown) => {
+  const fail = (error: unknown) => {
     console.error(error);
     end(1);
-  });
+  };
+  process.once('uncaughtException', fail);
+  main().then(end, fail);
 }
