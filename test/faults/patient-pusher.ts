@@ -94,7 +94,8 @@ export class PatientPusher {
     if (expected.includes(response.status)) return response;
     const answer = `${method} ${path}: ${response.status} ${(await response.text()).slice(0, 300)}`;
     // What a client may be told while something is away; anything else would make docker give up.
-    if (response.status < 500 && response.status !== 429) this.journal.oddAnswers.push(answer);
+    const isPassing = response.status >= 500 || response.status === 429 || isStillHeld(answer);
+    if (!isPassing) this.journal.oddAnswers.push(answer);
     if (response.status === 401) this.#client.forgetTokens();
     throw new Error(answer);
   }
@@ -110,6 +111,11 @@ export class PatientPusher {
       }
     }
   }
+}
+
+/** A request that was cut, or whose process is frozen, holds its upload until its lease ends. */
+function isStillHeld(answer: string): boolean {
+  return answer.includes('another request is sending the body of this upload');
 }
 
 function locationOf(response: Response): string {
