@@ -241,7 +241,11 @@ async function backUp({ config }: Product, folder: string): Promise<void> {
   ]);
   const storage = config.DISTRIBUTED_STORAGE_CONFIG.default[1].storage_path;
   const archive = ['-C', storage, '--exclude=./uploads', '-cf', join(folder, 'blobs.tar'), '.'];
-  const { status, stderr } = spawnSync('tar', archive, { encoding: 'utf8' });
-  // 1 is a folder that grew while it was read.
-  assert.ok(status === 0 || (status === 1 && /file changed as we read it/.test(stderr)), stderr);
+  try {
+    await run('tar', archive);
+  } catch (error) {
+    const { code, stderr } = error as { code?: unknown; stderr?: string };
+    // 1 is a folder that grew while it was read.
+    assert.ok(code === 1 && /file changed as we read it/.test(stderr ?? ''), String(error));
+  }
 }
