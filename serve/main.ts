@@ -15,7 +15,7 @@ import { requireSecretKey } from '../db/secret-key';
 import { parseDurationMs } from '../model/durations';
 import { createRegistryHandler } from '../registry/handler';
 import { createStorage } from '../storage/create-storage';
-import { startHealthServer } from '../telemetry/health';
+import { startHealthServer, unlessStopping } from '../telemetry/health';
 import { createLogger } from '../telemetry/logger';
 import { createMetrics } from '../telemetry/metrics';
 import { runProcess, startMain } from '../telemetry/run-process';
@@ -55,10 +55,9 @@ async function main(): Promise<void> {
     await listen(server, config.LISTEN_ADDRESS, config.LISTEN_PORT);
     await startHealthServer(
       config.SLIPWAY_HEALTH_PORT,
-      async () => {
-        if (stopping.aborted) throw new Error('shutting down');
+      unlessStopping(stopping, async () => {
         await dataSource.query('SELECT 1');
-      },
+      }),
       createMetrics('serve'),
     );
     logger.info({ address: config.LISTEN_ADDRESS, port: config.LISTEN_PORT }, 'serving');

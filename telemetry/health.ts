@@ -7,6 +7,14 @@ import type { Registry } from 'prom-client';
 /** Throws when the process cannot do its work; the message is shown to operators. */
 export type HealthCheck = () => Promise<void> | void;
 
+/** A process that was told to stop is not to be sent new work, whatever the rest of the check says. */
+export function unlessStopping(stopping: AbortSignal, check: HealthCheck): HealthCheck {
+  return () => {
+    if (stopping.aborted) throw new Error('shutting down');
+    return check();
+  };
+}
+
 /**
  * Answers `GET /health` on loopback with 200 or 503 and JSON `{status, reason?}`, and `GET /metrics` when there are some.
  * Without a port it does nothing. The server never keeps the process alive.

@@ -11,7 +11,7 @@ import { createDataSource, PATIENT_LIMITS } from '../db/data-source';
 import { DatabaseClock } from '../db/database-clock';
 import { requireSecretKey } from '../db/secret-key';
 import { createStorage } from '../storage/create-storage';
-import { startHealthServer } from '../telemetry/health';
+import { startHealthServer, unlessStopping } from '../telemetry/health';
 import { createLogger } from '../telemetry/logger';
 import { createMetrics } from '../telemetry/metrics';
 import type { ShutdownSignals } from '../telemetry/run-process';
@@ -41,11 +41,10 @@ async function main(): Promise<void> {
     let workers: Worker[] = [];
     await startHealthServer(
       config.SLIPWAY_HEALTH_PORT,
-      async () => {
-        if (signals.stopping.aborted) throw new Error('shutting down');
+      unlessStopping(signals.stopping, async () => {
         await dataSource.query('SELECT 1');
         await checkWorkers(client, workers);
-      },
+      }),
       createMetrics('worker'),
     );
 

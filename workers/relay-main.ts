@@ -7,7 +7,7 @@ import { DatabaseClock } from '../db/database-clock';
 import { outboxState } from '../db/stores/outbox';
 import { dueFromFuture } from '../db/stores/outbox-clock';
 import { indexerState } from '../scanner/indexer-state';
-import { startHealthServer } from '../telemetry/health';
+import { startHealthServer, unlessStopping } from '../telemetry/health';
 import type { Logger } from '../telemetry/logger';
 import { createLogger } from '../telemetry/logger';
 import { addGauge, createMetrics } from '../telemetry/metrics';
@@ -55,10 +55,9 @@ async function main(): Promise<void> {
     const mending = setInterval(() => void mend(dataSource, clock, logger), MEND_EVERY_MS);
     await startHealthServer(
       config.SLIPWAY_HEALTH_PORT,
-      async () => {
-        if (stopping.aborted) throw new Error('shutting down');
+      unlessStopping(stopping, async () => {
         await dataSource.query('SELECT 1');
-      },
+      }),
       metrics,
     );
     stopping.addEventListener('abort', () => relay.stop());

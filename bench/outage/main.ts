@@ -16,26 +16,6 @@ import { readOptions, USAGE } from './options';
 import type { Figures } from './report';
 import { judge, renderReport } from './report';
 
-async function main(): Promise<number> {
-  let options: OutageOptions | undefined;
-  try {
-    options = readOptions(process.argv.slice(2));
-  } catch (error) {
-    console.error(`${(error as Error).message}\n\n${USAGE}`);
-    return 2;
-  }
-  if (!options) {
-    console.log(USAGE);
-    return 0;
-  }
-  const missing = dockerIsMissing();
-  if (missing !== undefined) {
-    console.error(`the bench needs a Docker engine: ${missing}`);
-    return 1;
-  }
-  return run(options);
-}
-
 async function run(options: OutageOptions): Promise<number> {
   say('starting the database, Temporal, the engine and the product');
   const scene = await setScene(await product(), options.projects);
@@ -75,4 +55,12 @@ function say(line: string): void {
   console.log(`${new Date().toISOString().slice(11, 19)} ${line}`);
 }
 
-runProgram(main);
+runProgram({
+  usage: USAGE,
+  readOptions,
+  whyNot() {
+    const missing = dockerIsMissing();
+    return missing && `the bench needs a Docker engine: ${missing}`;
+  },
+  run,
+});

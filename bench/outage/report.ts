@@ -1,6 +1,6 @@
 import type { Account } from '../../test/faults/outage/account';
 import type { Offered } from '../../test/faults/outage/offer';
-import { quantile } from '../pipeline/statistics';
+import { quantile } from '../statistics';
 import type { DrainFigures } from './drain';
 import type { OutageOptions } from './options';
 

@@ -15,26 +15,6 @@ import { PairBench } from './pairs';
 import type { Figures } from './report';
 import { judge, renderReport, resultDocument } from './report';
 
-async function main(): Promise<number> {
-  let options: BenchOptions | undefined;
-  try {
-    options = readOptions(process.argv.slice(2));
-  } catch (error) {
-    console.error(`${(error as Error).message}\n\n${USAGE}`);
-    return 2;
-  }
-  if (!options) {
-    console.log(USAGE);
-    return 0;
-  }
-  const missing = dockerIsMissing();
-  if (missing !== undefined) {
-    console.error(`the bench needs a Docker engine: ${missing}`);
-    return 1;
-  }
-  return run(options);
-}
-
 async function run(options: BenchOptions): Promise<number> {
   const say = (line: string) => console.log(line);
   say('starting the database, Temporal, the engine and the product');
@@ -79,4 +59,12 @@ async function measurePairs(ground: Ground, { pairs, seconds }: BenchOptions): P
   return measured;
 }
 
-runProgram(main);
+runProgram({
+  usage: USAGE,
+  readOptions,
+  whyNot() {
+    const missing = dockerIsMissing();
+    return missing && `the bench needs a Docker engine: ${missing}`;
+  },
+  run,
+});

@@ -7,7 +7,7 @@ import { readPhases } from './phases';
 import { untilQuiet } from './quiet';
 import type { Side } from './sides';
 import { createSide } from './sides';
-import { fitCost } from './statistics';
+import { fitCost } from '../statistics';
 import { buildThroughDockerode } from './through-dockerode';
 import { buildThroughSlipway } from './through-slipway';
 import { makeTree } from './workload';

@@ -3,7 +3,7 @@ import { cpus, totalmem } from 'node:os';
 import type { BenchOptions } from './options';
 import type { Pair } from './pairs';
 import type { Phases } from './phases';
-import { median, quantile } from './statistics';
+import { median, quantile } from '../statistics';
 import type { FirstLine } from './through-slipway';
 
 const MOST_OVERHEAD = 1.1;

@@ -27,18 +27,8 @@ export function pushTree({ project: { source } }: Side, tree: Record<string, str
 
 /** What the host of the source does after a push. */
 async function callWebhook({ project }: Side, commit: string): Promise<CalledBuild> {
-  const url = new URL(project.webhookUrl);
-  const credentials = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
-  url.username = url.password = '';
   const calledAtMs = Date.now();
-  const response = await fetch(url, {
-    method: 'POST',
-    headers: {
-      'content-type': 'application/json',
-      authorization: `Basic ${Buffer.from(credentials).toString('base64')}`,
-    },
-    body: JSON.stringify({ commit, ref: 'refs/heads/main', default_branch: 'main' }),
-  });
+  const response = await project.callWebhook(commit);
   const answer = (await response.json()) as { build_id?: string };
   const answeredAtMs = Date.now();
   if (answer.build_id === undefined) {

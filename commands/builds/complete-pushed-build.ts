@@ -1,6 +1,7 @@
 import type { Build } from '../../db/entities/builds';
 import { lockRepository } from '../../db/stores/access';
 import { findPushedImage, findTagsPointedAt } from '../../db/stores/build-pushes';
+import type { BuildInContext } from '../../db/stores/builds';
 import { withContext } from '../../db/stores/builds';
 import { labelsOfManifests } from '../../db/stores/manifests';
 import { tagLifetimeMs } from '../../model/manifest-labels';
@@ -22,11 +23,12 @@ export async function completePushedBuild(deps: BuildDeps, attempt: BuildAttempt
   return withAttempt(deps, attempt, async (act, build) => {
     const { manifestDigest } = build;
     if (manifestDigest === null) throw new Error(`build "${build.uuid}" has pushed nothing`);
-    const context = await withContext(act.manager, build);
-    await lockRepository(act.manager, context.repository, 'update');
+    const { repository } = await withContext(act.manager, build);
+    await lockRepository(act.manager, repository, 'update');
     const image = await findPushedImage(act.manager, build.repositoryId, manifestDigest);
     if (!image) throw new ActError('not-found', `the image ${manifestDigest} was deleted since`, 'manifest');
-    const missing = await putMissingTags(deps, act, build, { ...image, digest: manifestDigest });
+    const pushed = { ...image, repository, digest: manifestDigest };
+    const missing = await putMissingTags(deps, act, build, pushed);
     const rest = missing.length > 0 ? `; ${missing.join(', ')} now name it too` : '';
     await appendEntries(act, build, [
       { message: `the image had been pushed before the worker was lost${rest}` },
@@ -40,17 +42,21 @@ async function putMissingTags(
   deps: BuildDeps,
   act: Act,
   build: Build,
-  image: { manifestId: number; digest: string; mediaType: string },
+  image: {
+    repository: BuildInContext['repository'];
+    manifestId: number;
+    digest: string;
+    mediaType: string;
+  },
 ): Promise<string[]> {
   const { repositoryId } = build;
   const { manifestId, digest, mediaType } = image;
-  const { repository: found } = await withContext(act.manager, build);
   const since = { repositoryId, manifestId, sinceMs: build.createdAtMs };
   const pushed = await findTagsPointedAt(act.manager, since);
   const missing = build.dockerTags.filter((tag) => !pushed.has(tag));
   const labels = await labelsOfManifests(act.manager, [manifestId]);
   const lifetimeMs = tagLifetimeMs(labels.get(manifestId) ?? {});
-  const { id, namespaceId, namespace, name } = found;
+  const { id, namespaceId, namespace, name } = image.repository;
   const repository = { id, namespaceId, path: { namespace, name } };
   for (const tag of missing) {
     await setTag(act, { repositoryId, name: tag, manifestId, digest, lifetimeMs });

@@ -4,7 +4,7 @@ import { FairContent } from '../../bench/pipeline/fair-content';
 import { readOptions } from '../../bench/pipeline/options';
 import type { Pair } from '../../bench/pipeline/pairs';
 import { judge } from '../../bench/pipeline/report';
-import { fitCost, median, quantile } from '../../bench/pipeline/statistics';
+import { fitCost, median, quantile } from '../../bench/statistics';
 
 describe('the figures of the pipeline bench', () => {
   it('takes medians of even and odd numbers of values', () => {

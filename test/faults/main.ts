@@ -27,33 +27,17 @@ const OPTIONS = {
   help: { type: 'boolean', short: 'h', default: false },
 } as const;
 
-async function main(): Promise<number> {
-  const options = readOptions();
-  if (typeof options === 'number') return options;
-  const missing = ownEngineIsMissing();
-  if (missing) throw new Error(`the fault campaign needs an engine that it may kill: ${missing}`);
-  const failed: number[] = [];
-  for (const seed of options.seeds) if (!(await runOne(seed, options.short))) failed.push(seed);
-  const { seeds } = options;
-  console.log(`${seeds.length - failed.length} of ${seeds.length} campaigns passed: ${seeds.join(', ')}`);
-  return failed.length === 0 ? 0 : 1;
+interface CampaignOptions {
+  seeds: number[];
+  short: boolean;
 }
 
-/** What to run, or the exit code when there is nothing to. */
-function readOptions(): { seeds: number[]; short: boolean } | number {
-  try {
-    const { seed, seeds, short, help } = parseArgs({ options: OPTIONS }).values;
-    if (help) {
-      console.log(USAGE);
-      return 0;
-    }
-    const given = seed === undefined ? [] : [positive('seed', seed)];
-    const fresh = Array.from({ length: positive('seeds', seeds) }, () => randomInt(1, 1_000_000));
-    return { seeds: given.length > 0 ? given : fresh, short };
-  } catch (error) {
-    console.error(`${(error as Error).message}\n\n${USAGE}`);
-    return 2;
-  }
+function readOptions(args: string[]): CampaignOptions | undefined {
+  const { seed, seeds, short, help } = parseArgs({ args, options: OPTIONS }).values;
+  if (help) return undefined;
+  const given = seed === undefined ? [] : [positive('seed', seed)];
+  const fresh = Array.from({ length: positive('seeds', seeds) }, () => randomInt(1, 1_000_000));
+  return { seeds: given.length > 0 ? given : fresh, short };
 }
 
 function positive(name: string, text: string): number {
@@ -62,6 +46,13 @@ function positive(name: string, text: string): number {
     throw new Error(`--${name} takes a whole number above 0, not "${text}"`);
   }
   return value;
+}
+
+async function run({ seeds, short }: CampaignOptions): Promise<number> {
+  const failed: number[] = [];
+  for (const seed of seeds) if (!(await runOne(seed, short))) failed.push(seed);
+  console.log(`${seeds.length - failed.length} of ${seeds.length} campaigns passed: ${seeds.join(', ')}`);
+  return failed.length === 0 ? 0 : 1;
 }
 
 async function runOne(seed: number, isShort: boolean): Promise<boolean> {
@@ -75,4 +66,12 @@ async function runOne(seed: number, isShort: boolean): Promise<boolean> {
   return false;
 }
 
-runProgram(main);
+runProgram({
+  usage: USAGE,
+  readOptions,
+  whyNot() {
+    const missing = ownEngineIsMissing();
+    return missing && `the fault campaign needs an engine that it may kill: ${missing}`;
+  },
+  run,
+});

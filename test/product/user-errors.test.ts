@@ -182,13 +182,7 @@ describe('what a user got wrong', function () {
   it('a commit that the repository does not have', async () => {
     const project = await newProject();
     await project.push({ Dockerfile: `FROM ${base}\n` }, 'main', 'first [skip build]');
-    const { username, password, origin, pathname } = new URL(project.webhookUrl);
-    const basic = Buffer.from(decodeURIComponent(`${username}:${password}`)).toString('base64');
-    const response = await fetch(`${origin}${pathname}`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json', authorization: `Basic ${basic}` },
-      body: JSON.stringify({ commit: 'f'.repeat(40), ref: 'refs/heads/main', default_branch: 'main' }),
-    });
+    const response = await project.callWebhook('f'.repeat(40));
     assert.equal(response.status, 200, await response.clone().text());
     await expectError(project, { reason: /ffffff/, withinMs: QUICK_MS, during: 'unpacking' });
   });

@@ -37,6 +37,8 @@ export interface Project {
   webhookUrl: string;
   /** Commits, pushes `HEAD` to a branch, and answers what the hook told the pusher. */
   push(files: Record<string, string | undefined>, branch?: string, message?: string): Promise<string>;
+  /** Calls the trigger's webhook with a commit of the branch main, as a git host would after a push. */
+  callWebhook(commit: string): Promise<Response>;
   builds(): Promise<BuildAnswer[]>;
   /** Waits until the newest build is in one of these phases. */
   waitFor(phases: string[], deadlineMs?: number): Promise<BuildAnswer>;
@@ -100,6 +102,7 @@ export async function createProject(made: Product, options: ProjectOptions = {})
       const { stderr } = await run('git', ['-C', source.work, 'push', 'origin', `HEAD:refs/heads/${branch}`]);
       return stderr;
     },
+    callWebhook: (commit) => callWebhook(webhookUrl, commit),
     waitFor: (phases, deadlineMs = 120_000) =>
       eventually(async () => {
         const [build] = await builds();
@@ -201,5 +204,18 @@ export async function pushImage(made: Product, reference: string, person: Person
         if (event.error) failure = new Error(event.error);
       },
     );
+  });
+}
+
+function callWebhook(webhookUrl: string, commit: string): Promise<Response> {
+  const { username, password, origin, pathname } = new URL(webhookUrl);
+  const credentials = decodeURIComponent(`${username}:${password}`);
+  return fetch(`${origin}${pathname}`, {
+    method: 'POST',
+    headers: {
+      'content-type': 'application/json',
+      authorization: `Basic ${Buffer.from(credentials).toString('base64')}`,
+    },
+    body: JSON.stringify({ commit, ref: 'refs/heads/main', default_branch: 'main' }),
   });
 }

@@ -1,10 +1,20 @@
 import { runEndTasks } from './cleanup';
 
+export interface Program<Options> {
+  usage: string;
+  /** Undefined when only help is wanted; throws with a sentence for whoever typed it. */
+  readOptions: (args: string[]) => Options | undefined;
+  /** Why it cannot run on this machine, in a sentence. */
+  whyNot: () => string | undefined;
+  /** Answers the exit code. */
+  run: (options: Options) => Promise<number>;
+}
+
 /**
- * Runs a program that starts servers of its own, a bench or a campaign, and ends the process with its exit code. Whatever
- * it started ends with it, also when it throws or is told to stop: SIGINT, SIGTERM.
+ * Runs a program that starts servers of its own, a bench or a campaign, and ends the process with its exit code: 2 for wrong
+ * usage, 1 where it cannot run. Whatever it started ends with it, also when it throws or is told to stop: SIGINT, SIGTERM.
  */
-export function runProgram(main: () => Promise<number>): void {
+export function runProgram<Options>(program: Program<Options>): void {
   let ended: Promise<void> | undefined;
   // A signal and the failure that it causes both want the end.
   const end = (code: number) => {
@@ -18,5 +28,25 @@ export function runProgram(main: () => Promise<number>): void {
     end(1);
   };
   process.once('uncaughtException', fail);
-  main().then(end, fail);
+  runAsAsked(program).then(end, fail);
+}
+
+async function runAsAsked<Options>({ usage, readOptions, whyNot, run }: Program<Options>): Promise<number> {
+  let options: Options | undefined;
+  try {
+    options = readOptions(process.argv.slice(2));
+  } catch (error) {
+    console.error(`${(error as Error).message}\n\n${usage}`);
+    return 2;
+  }
+  if (!options) {
+    console.log(usage);
+    return 0;
+  }
+  const reason = whyNot();
+  if (reason !== undefined) {
+    console.error(reason);
+    return 1;
+  }
+  return run(options);
 }

@@ -89,17 +89,7 @@ export async function pushManifest({ registry, project, layer }: Site, name: str
 
 /** Calls the trigger's webhook as a git host would. */
 export async function callWebhook({ project, commit }: Site): Promise<void> {
-  const url = new URL(project.webhookUrl);
-  const credentials = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
-  url.username = url.password = '';
-  const response = await fetch(url, {
-    method: 'POST',
-    headers: {
-      'content-type': 'application/json',
-      authorization: `Basic ${Buffer.from(credentials).toString('base64')}`,
-    },
-    body: JSON.stringify({ commit, ref: 'refs/heads/main', default_branch: 'main' }),
-  });
+  const response = await project.callWebhook(commit);
   const text = await response.text();
   if (response.status !== 200 || !text.includes('"queued"')) throw new Error(`${response.status}: ${text}`);
 }
