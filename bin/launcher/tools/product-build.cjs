@@ -65,10 +65,8 @@ async function ensureBuilt(machine, terminal, { root, env, force = false }) {
   const reason = whyNotWritable(path.join(root, 'dist'));
   if (reason) throw notWritable(root, reason);
   const digest = sourceDigest(root);
-  // The compiler's record would make it skip files that somebody deleted from dist.
-  if (!fs.existsSync(path.join(root, 'dist', 'cli', 'main.js'))) {
-    fs.rmSync(path.join(root, 'node_modules', '.cache', 'tsconfig.build.tsbuildinfo'), { force: true });
-  }
+  // By its record the compiler would skip files that were lost from dist since.
+  if (force) fs.rmSync(path.join(root, 'dist', '.tsbuildinfo'), { force: true });
   const { code, output } = await terminal.step('building', () =>
     runScript(machine, 'build:dist', { root, env }),
   );
