@@ -22,6 +22,10 @@ export interface RunningProcess {
   stop(signal?: NodeJS.Signals): Promise<void>;
 }
 
+const running = new Set<ChildProcess>();
+// What a test that failed has left must not outlive the run.
+process.on('exit', () => running.forEach((child) => child.kill('SIGKILL')));
+
 /** Starts a server of the test's own; `stop` waits for its end. */
 export function startProcess(
   command: string,
@@ -29,12 +33,16 @@ export function startProcess(
   env: NodeJS.ProcessEnv = process.env,
 ): RunningProcess {
   const child = spawn(command, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  running.add(child);
   const chunks: string[] = [];
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8').on('data', (text: string) => chunks.push(text));
   }
   const ended = new Promise<void>((resolve) => {
-    child.once('close', () => resolve());
+    child.once('close', () => {
+      running.delete(child);
+      resolve();
+    });
     child.once('error', (error) => {
       chunks.push(String(error));
       resolve();

@@ -122,11 +122,9 @@ function makeHome(): string {
 /** On the engine of the run; ends with it. */
 async function startForRun(ground: Omit<ProductGround, 'dockerHost' | 'temporal'>): Promise<Product> {
   const temporal = await ownTemporal(join(ground.home, 'temporal.db'));
+  atEndOfRun(() => temporal.dispose());
   const made = await startProduct({ ...ground, temporal, dockerHost: await dockerHostOfRun() });
-  atEndOfRun(async () => {
-    await made.dispose();
-    await temporal.dispose();
-  });
+  atEndOfRun(() => made.dispose());
   return made;
 }
 
@@ -184,7 +182,12 @@ export async function startProduct(ground: ProductGround): Promise<Product> {
       rmSync(home, { recursive: true, force: true });
     },
   };
-  for (const part of parts.values()) await part.start();
+  try {
+    for (const part of parts.values()) await part.start();
+  } catch (error) {
+    await made.dispose();
+    throw error;
+  }
   return made;
 }
 
