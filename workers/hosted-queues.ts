@@ -6,7 +6,7 @@ import type { NativeConnection, WorkerOptions } from '@temporalio/worker';
 import { Worker } from '@temporalio/worker';
 import type { DataSource } from 'typeorm';
 
-import { createBuildRecordActivities } from '../activities/build/build-records';
+import { createBuildMarkActivities, createBuildRecordActivities } from '../activities/build/build-records';
 import { createBuildStepActivities } from '../activities/build/build-steps';
 import { createEngine } from '../activities/build/engine';
 import type { HandOver } from '../activities/build/hand-over';
@@ -55,10 +55,11 @@ const DELIVER_SLOTS = 400;
 
 /** Which queue hosts what; options of temporal spec 15. */
 const HOSTS: Record<HostedQueue, (context: WorkerContext) => Hosted[]> = {
-  orchestration: () => [
+  orchestration: (context) => [
     {
       taskQueue: QUEUES.orchestration,
       ...workflowCode(),
+      activities: localActivities(context),
       maxCachedWorkflows: 500,
       maxConcurrentWorkflowTaskExecutions: 40,
       shutdownGraceTime: '5s',
@@ -179,6 +180,13 @@ function workflowCode(): Pick<WorkerOptions, 'workflowBundle' | 'workflowsPath'>
 function buildDeps({ config, dataSource, now }: WorkerContext): BuildDeps {
   const address = { scheme: config.PREFERRED_URL_SCHEME, host: config.SERVER_HOSTNAME };
   return { dataSource, now, config, address };
+}
+
+/** Called by the workflow code beside it, past every queue. */
+function localActivities(context: WorkerContext) {
+  const scan = scanActivities(context);
+  const planScan = (manifestId: number) => scan.planScan(manifestId);
+  return { ...createBuildMarkActivities(buildDeps(context)), planScan };
 }
 
 function scanActivities(context: WorkerContext) {

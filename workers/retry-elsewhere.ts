@@ -13,8 +13,12 @@ export function retryElsewhere(context: Context): ActivityInterceptors {
         try {
           return await next(input);
         } catch (error) {
-          // What it met before the end of its worker is its own failure.
-          if (!context.cancellationDetails?.workerShutdown || error instanceof ApplicationFailure) {
+          // What it met before the end of its worker is its own failure. A local one would come back to this worker.
+          if (
+            !context.cancellationDetails?.workerShutdown ||
+            context.info.isLocal ||
+            error instanceof ApplicationFailure
+          ) {
             throw error;
           }
           throw ApplicationFailure.create({

@@ -6,13 +6,14 @@ import {
   isCancellation,
   log,
   proxyActivities,
+  proxyLocalActivities,
   setHandler,
   sleep,
 } from '@temporalio/workflow';
 
-import type { BuildAttempt, BuildRecordActivities } from '../activities/build/contracts';
+import type { BuildAttempt, BuildMarkActivities, BuildRecordActivities } from '../activities/build/contracts';
 import { MAX_BUILD_ATTEMPTS, MAX_BUILD_HAND_OVERS } from '../model/build-limits';
-import { archiveOptions, recordOptions } from './shared/activity-options';
+import { archiveOptions, localRecordOptions, recordOptions } from './shared/activity-options';
 import type { BuildImageInput } from './shared/contracts';
 import type { AttemptResult } from './shared/run-build-attempt';
 import { BuilderSlots, runBuildAttempt, showPhase } from './shared/run-build-attempt';
@@ -24,6 +25,7 @@ export interface BuildImageResult {
   digest?: string;
 }
 
+const { beginAttempt } = proxyLocalActivities<BuildMarkActivities>(localRecordOptions);
 const records = proxyActivities<BuildRecordActivities>(recordOptions);
 const { archiveLog } = proxyActivities<BuildRecordActivities>(archiveOptions);
 
@@ -52,7 +54,7 @@ async function buildUntilItEnds(input: BuildImageInput, slots: BuilderSlots): Pr
   const counts = { lost: 0, 'handed-over': 0 };
   let reason = '';
   for (let attempt = 1; ; attempt += 1) {
-    const begun = await records.beginAttempt({ buildId, attempt });
+    const begun = await beginAttempt({ buildId, attempt });
     if (!begun) return { outcome: 'superseded' };
     if (begun.pushedDigest) return completePushed({ buildId, attempt }, begun.pushedDigest);
     if (isExhausted(counts)) {

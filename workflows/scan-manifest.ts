@@ -1,7 +1,14 @@
-import { ActivityFailure, isCancellation, log, proxyActivities, sleep } from '@temporalio/workflow';
+import {
+  ActivityFailure,
+  isCancellation,
+  log,
+  proxyActivities,
+  proxyLocalActivities,
+  sleep,
+} from '@temporalio/workflow';
 
 import type { ScanActivities } from '../activities/scan/activities';
-import { announceOptions, recordOptions, scanOptions } from './shared/activity-options';
+import { announceOptions, localRecordOptions, recordOptions, scanOptions } from './shared/activity-options';
 import type { ScanManifestInput } from './shared/contracts';
 import { QUEUES } from './shared/queues';
 
@@ -19,6 +26,7 @@ export async function scanManifest(input: ScanManifestInput): Promise<ScanOutcom
   const { manifestId } = input;
   const steps = proxyActivities<ScanActivities>(scanOptions(input.timings));
   const announcing = proxyActivities<ScanActivities>(announceOptions(input.timings));
+  const { planScan } = proxyLocalActivities<Pick<ScanActivities, 'planScan'>>(localRecordOptions);
   const records = proxyActivities<ScanActivities>({ ...recordOptions, taskQueue: QUEUES.scan });
   const where = `${input.repository}@${input.digest.slice(0, 19)}`;
 
@@ -41,7 +49,7 @@ export async function scanManifest(input: ScanManifestInput): Promise<ScanOutcom
 
   async function indexMissingLayers(): Promise<ScanOutcome> {
     for (let waitMs = input.timings?.scanPollMs ?? 500; ; waitMs = Math.min(2 * waitMs, LONGEST_WAIT_MS)) {
-      const plan = await records.planScan.executeWithOptions({ summary: `plan ${where}` }, [manifestId]);
+      const plan = await planScan(manifestId);
       if (plan.outcome === 'current') return 'scanned';
       if (plan.outcome !== 'index') return plan.outcome;
       if (plan.layers.length > 0) {

@@ -12,7 +12,7 @@ import type { Build } from '../../db/entities/builds';
 import { findBuild, keepOpenBuilds, readBuildLog } from '../../db/stores/builds';
 import { isFinalPhase } from '../../model/phases';
 import type { Storage } from '../../storage/driver';
-import type { BuildRecordActivities } from './contracts';
+import type { BuildMarkActivities, BuildRecordActivities } from './contracts';
 
 export interface BuildRecordDeps extends BuildDeps {
   storage: Pick<Storage, 'putObject'>;
@@ -20,11 +20,17 @@ export interface BuildRecordDeps extends BuildDeps {
 
 const PAGE = 1000;
 
-/** Activities of the queue `maintenance` that keep our own record of builds. */
-export function createBuildRecordActivities(deps: BuildRecordDeps): BuildRecordActivities {
+/** Local activities of builds. */
+export function createBuildMarkActivities(deps: BuildDeps): BuildMarkActivities {
   return {
     beginAttempt: async (attempt) => (await beginAttempt(deps, attempt)) ?? null,
     markBuild: (attempt, phase) => markBuildPhase(deps, attempt, phase),
+  };
+}
+
+/** Activities of the queue `maintenance` that keep our own record of builds. */
+export function createBuildRecordActivities(deps: BuildRecordDeps): BuildRecordActivities {
+  return {
     recordLostAttempt: (attempt, message) => recordLostAttempt(deps, attempt, message),
     completeBuild: (attempt, image) => completeBuild(deps, attempt, image),
     completePushedBuild: (attempt) => completePushedBuildOrFail(deps, attempt),

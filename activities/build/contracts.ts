@@ -35,10 +35,14 @@ export interface BuildStepActivities {
   cleanUp(attempt: BuildAttempt): Promise<void>;
 }
 
-/** Our own record of a build, on the queue `maintenance`; each may be repeated. */
-export interface BuildRecordActivities {
+/** Our own record of a build, kept beside the workflow code as it goes on; each may be repeated. */
+export interface BuildMarkActivities {
   beginAttempt(attempt: BuildAttempt): Promise<BegunAttempt | null>;
   markBuild(attempt: BuildAttempt, phase: RunningPhase): Promise<AttemptState>;
+}
+
+/** The same record, on the queue `maintenance`. */
+export interface BuildRecordActivities {
   recordLostAttempt(attempt: BuildAttempt, message: string): Promise<AttemptState>;
   completeBuild(attempt: BuildAttempt, image: BuiltImage): Promise<AttemptState>;
   /** With what a lost attempt has pushed. */

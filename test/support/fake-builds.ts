@@ -2,7 +2,11 @@ import { randomUUID } from 'node:crypto';
 
 import type { Client } from '@temporalio/client';
 
-import type { BuildRecordActivities, BuildStepActivities } from '../../activities/build/contracts';
+import type {
+  BuildMarkActivities,
+  BuildRecordActivities,
+  BuildStepActivities,
+} from '../../activities/build/contracts';
 import { HandOver } from '../../activities/build/hand-over';
 import { createHoldActivities } from '../../activities/build/hold-builder';
 import type { BuildImageInput } from '../../workflows/shared/contracts';
@@ -15,9 +19,14 @@ export class FakeBuilds {
   ping: () => string = () => 'OK';
   /** Replace single activities per test. */
   steps: Partial<BuildStepActivities> = {};
-  records: Partial<BuildRecordActivities> = {};
+  records: Partial<BuildMarkActivities & BuildRecordActivities> = {};
   readonly handOver = new HandOver();
   readonly host = hostQueue(`fake-${randomUUID().slice(0, 8)}`);
+
+  /** Local activities of the build workflows, for `runWithWorker`. */
+  get activities(): BuildMarkActivities {
+    return this.#recordActivities();
+  }
 
   /** All queues of the build workflows, for `runWithWorker`. */
   queues(client: Client): Record<string, object> {
@@ -63,7 +72,7 @@ export class FakeBuilds {
     };
   }
 
-  #recordActivities(): BuildRecordActivities {
+  #recordActivities(): BuildMarkActivities & BuildRecordActivities {
     const note = (text: string) => void this.events.push(text);
     return {
       beginAttempt: ({ attempt }) =>

@@ -38,6 +38,13 @@ describe('an activity whose worker shuts down', () => {
     assert.equal(await env.run(() => Promise.resolve('done')), 'done');
   });
 
+  it('is repeated as its policy says when it runs beside its workflow, which goes elsewhere itself', async () => {
+    const env = new MockActivityEnvironment({ isLocal: true }, { interceptors: [retryElsewhere] });
+    const run = env.run(() => Context.current().cancelled);
+    shutDown(env);
+    await assert.rejects(run, CancelledFailure);
+  });
+
   it('is not repeated when its workflow cancelled it', async () => {
     const env = environment();
     const run = env.run(() => Context.current().cancelled);

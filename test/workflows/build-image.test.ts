@@ -23,20 +23,23 @@ describe('buildImage', function () {
   async function run(scenario: string, fake: FakeBuilds, meanwhile?: (handle: Handle) => Promise<unknown>) {
     const taskQueue = queueName('build-image');
     const { client } = await temporal();
-    return runWithWorker({ taskQueue, queues: fake.queues(client) }, async () => {
-      const input = buildInput();
-      const handle = await client.workflow.start(buildImage, {
-        workflowId: `build:${input.buildId}`,
-        taskQueue,
-        args: [input],
-      });
-      await meanwhile?.(handle);
-      try {
-        return await handle.result();
-      } finally {
-        await recordHistory(handle, `build-image.${scenario}`);
-      }
-    });
+    return runWithWorker(
+      { taskQueue, activities: fake.activities, queues: fake.queues(client) },
+      async () => {
+        const input = buildInput();
+        const handle = await client.workflow.start(buildImage, {
+          workflowId: `build:${input.buildId}`,
+          taskQueue,
+          args: [input],
+        });
+        await meanwhile?.(handle);
+        try {
+          return await handle.result();
+        } finally {
+          await recordHistory(handle, `build-image.${scenario}`);
+        }
+      },
+    );
   }
 
   const userError = (message: string) =>
@@ -322,6 +325,19 @@ describe('buildImage', function () {
     const fake = new FakeBuilds();
     fake.records.completeBuild = () => Promise.resolve('ended');
     assert.deepEqual(await run('ended-last', fake), { outcome: 'superseded' });
+  });
+
+  it('goes on when its record was away for a moment', async () => {
+    const fake = new FakeBuilds();
+    let calls = 0;
+    fake.records.beginAttempt = ({ attempt }) => {
+      calls += 1;
+      if (calls < 3) return Promise.reject(new Error('the database is away'));
+      return Promise.resolve({ attempt, tags: ['main'], pushedDigest: null });
+    };
+    assert.equal((await run('record-away', fake)).outcome, 'complete');
+    assert.equal(calls, 3);
+    assert.equal(fake.events.filter((event) => event.startsWith('clone')).length, 1);
   });
 
   it('ends although its log cannot be archived', async () => {

@@ -36,7 +36,7 @@ describe('buildQueue', function () {
       limit: 2,
       timings: { buildRetryMs: 10, buildStepRetryMs: 10, ...timings },
     };
-    await runWithWorker({ taskQueue, queues: fake.queues(client) }, () =>
+    await runWithWorker({ taskQueue, activities: fake.activities, queues: fake.queues(client) }, () =>
       use({
         client,
         namespace,

@@ -50,7 +50,7 @@ describe('scanManifest', function () {
     const hosted = Object.fromEntries(Object.entries(all).map(([name, step]) => noted(name, step)));
     const taskQueue = queueName('scan');
     const outcome = await runWithWorker(
-      { taskQueue, queues: { [QUEUES.scan]: hosted } },
+      { taskQueue, activities: { planScan: hosted.planScan }, queues: { [QUEUES.scan]: hosted } },
       async ({ client }) => {
         const handle = await client.workflow.start(scanManifest, {
           workflowId: taskQueue,

@@ -42,18 +42,21 @@ describe('scans of what was pushed', function () {
 
   function running<T>(use: Parameters<typeof runWithWorker<T>>[1]): Promise<T> {
     const queues = { [QUEUES.scan]: bench.activities };
-    return runWithWorker({ taskQueue: QUEUES.orchestration, queues }, (temporal) => {
-      const deliver = createOutboxDeliveries({
-        client: temporal.client,
-        config: {
-          BUILD_NAMESPACE_RUNNING_LIMIT: 1,
-          FEATURE_SECURITY_SCANNER: true,
-          WORKFLOW_TIMINGS: TIMINGS,
-        },
-        indexerState,
-      });
-      return withRelay(bench.dataSource, deliver, () => use(temporal));
-    });
+    return runWithWorker(
+      { taskQueue: QUEUES.orchestration, activities: bench.activities, queues },
+      (temporal) => {
+        const deliver = createOutboxDeliveries({
+          client: temporal.client,
+          config: {
+            BUILD_NAMESPACE_RUNNING_LIMIT: 1,
+            FEATURE_SECURITY_SCANNER: true,
+            WORKFLOW_TIMINGS: TIMINGS,
+          },
+          indexerState,
+        });
+        return withRelay(bench.dataSource, deliver, () => use(temporal));
+      },
+    );
   }
 
   const statuses = async () =>

@@ -1,4 +1,4 @@
-import type { ActivityOptions } from '@temporalio/common';
+import type { ActivityOptions, LocalActivityOptions } from '@temporalio/common';
 
 import type { Timings } from './contracts';
 import { QUEUES } from './queues';
@@ -15,6 +15,18 @@ export const recordOptions = {
   retry: { initialInterval: '500ms', backoffCoefficient: 2, maximumInterval: '30s' },
   cancellationType: 'TRY_CANCEL',
 } satisfies ActivityOptions;
+
+/**
+ * The same beside the workflow code, for what happens at every turn of a process: it costs no way through the server. What may
+ * take long, or must leave a trace of its own in the history, is an activity of its queue.
+ */
+export const localRecordOptions = {
+  startToCloseTimeout: '15s',
+  // Longer pauses are timers: they keep no workflow task open.
+  localRetryThreshold: '2s',
+  retry: recordOptions.retry,
+  cancellationType: 'TRY_CANCEL',
+} satisfies LocalActivityOptions;
 
 /** One message to one receiver: tried for a day with growing pauses. */
 export function deliveryOptions(timings: Timings = {}): ActivityOptions {

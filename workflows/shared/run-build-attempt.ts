@@ -5,6 +5,7 @@ import {
   condition,
   isCancellation,
   proxyActivities,
+  proxyLocalActivities,
   setCurrentDetails,
   TimeoutFailure,
   upsertSearchAttributes,
@@ -13,6 +14,7 @@ import {
 import type {
   BegunAttempt,
   BuilderActivities,
+  BuildMarkActivities,
   BuildRecordActivities,
   BuildStepActivities,
   RunningPhase,
@@ -22,6 +24,7 @@ import {
   cleanUpOptions,
   engineOptions,
   holdOptions,
+  localRecordOptions,
   pushOptions,
   recordOptions,
   sourceOptions,
@@ -206,11 +209,8 @@ async function enterPhase(
   phase: RunningPhase,
   target: string,
 ): Promise<void> {
-  const { markBuild } = proxyActivities<BuildRecordActivities>(recordOptions);
-  const state = await markBuild.executeWithOptions({ summary: `${phase} ${target}`.slice(0, 200) }, [
-    attempt,
-    phase,
-  ]);
+  const { markBuild } = proxyLocalActivities<BuildMarkActivities>(localRecordOptions);
+  const state = await markBuild(attempt, phase);
   if (state !== 'current') throw ApplicationFailure.nonRetryable(`the build is ${state}`, BUILD_ATTEMPT_OVER);
   showPhase(phase);
   setCurrentDetails(`**${phase}** ${target}`);

@@ -2,7 +2,10 @@ import assert from 'node:assert/strict';
 import { text } from 'node:stream/consumers';
 import type { Readable } from 'node:stream';
 
-import { createBuildRecordActivities } from '../../../activities/build/build-records';
+import {
+  createBuildMarkActivities,
+  createBuildRecordActivities,
+} from '../../../activities/build/build-records';
 import { appendBuildLog, beginAttempt } from '../../../commands/builds/build-attempts';
 import { BuildLogEntry } from '../../../db/entities/builds';
 import type { BuildBench } from '../../support/build-bench';
@@ -67,6 +70,7 @@ describe('the records of a build', () => {
 
   it('answer null for an attempt at a build that has ended', async () => {
     const build = await bench.addBuild({ phase: 'cancelled' });
-    assert.equal(await records.beginAttempt({ buildId: build.uuid, attempt: 1 }), null);
+    const marks = createBuildMarkActivities(bench.deps);
+    assert.equal(await marks.beginAttempt({ buildId: build.uuid, attempt: 1 }), null);
   });
 });
