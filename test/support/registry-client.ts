@@ -13,9 +13,9 @@ export interface CallOptions {
   signal?: AbortSignal;
 }
 
-/** A client of the registry that gets itself a token for each scope, as docker does. */
+/** A client of the registry that gets itself a token for each scope and uses it for half of its life. */
 export class RegistryClient {
-  private readonly tokens = new Map<string, string>();
+  private readonly tokens = new Map<string, { token: string; staleAtMs: number }>();
 
   constructor(
     readonly url: string,
@@ -25,7 +25,7 @@ export class RegistryClient {
   /** Where else the same client would go: another process behind the same name. */
   at(url: string): RegistryClient {
     const other = new RegistryClient(url, this.credentials);
-    for (const [scope, token] of this.tokens) other.tokens.set(scope, token);
+    for (const [scope, known] of this.tokens) other.tokens.set(scope, known);
     return other;
   }
 
@@ -71,11 +71,11 @@ export class RegistryClient {
 
   async token(scope: string): Promise<string> {
     const known = this.tokens.get(scope);
-    if (known !== undefined) return known;
+    if (known && performance.now() < known.staleAtMs) return known.token;
     const response = await this.requestToken([scope]);
-    const { token } = (await response.json()) as { token?: string };
+    const { token, expires_in = 0 } = (await response.json()) as { token?: string; expires_in?: number };
     if (token === undefined) throw new Error(`no token for ${scope}: ${response.status}`);
-    this.tokens.set(scope, token);
+    this.tokens.set(scope, { token, staleAtMs: performance.now() + expires_in * 500 });
     return token;
   }
 
