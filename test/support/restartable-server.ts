@@ -41,6 +41,17 @@ export class RestartableServer {
 
   /** Resolves when it is ready; a process that ends before that, or takes too long, is an error and leaves none behind. */
   async start(): Promise<RunningProcess> {
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await this.#startOnce();
+      } catch (error) {
+        // Temporal also listens on ports that it chooses itself, and somebody else may be quicker.
+        if (tries === 3 || !/address already in use/.test(String(error))) throw error;
+      }
+    }
+  }
+
+  async #startOnce(): Promise<RunningProcess> {
     const { name, command, args, env, readyMs = 60_000 } = this.#plan;
     const started = startProcess(command, await args(), await env?.());
     this.#remember(started);
