@@ -43,12 +43,13 @@ async function measure(scene: Scene, options: OutageOptions): Promise<Figures> {
   await offer(scene, { name: 'warm', pushes: 100, webhooks: 0, durationMs: 5000 });
   say(`offering requests with Temporal for ${options.before} min`);
   const before = await offer(scene, { name: 'before', ...counts(share) });
+  const stoppedAtMs = Date.now();
   await scene.made.temporal.stop();
   say(`Temporal is stopped; offering requests for ${options.minutes} min`);
   const during = await offer(scene, { name: 'during', ...counts(1) });
   const drained = await drain(scene, say);
   say('holding everybody’s books against each other');
-  return { before, during, drain: drained, account: await takeAccount(scene) };
+  return { before, during, drain: drained, account: await takeAccount(scene, stoppedAtMs) };
 }
 
 function say(line: string): void {

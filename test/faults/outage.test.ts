@@ -22,6 +22,7 @@ describe('an outage of Temporal', function () {
   it('fails no push and no webhook call, and two relays make up for it, everything once and in order', async () => {
     const scene = await setScene(made, 2);
     const other = await startRelay(made);
+    const stoppedAtMs = Date.now();
     try {
       await withoutTemporal(made, async () => {
         const offered = await offer(scene, { name: 'during', pushes: 80, webhooks: 8, durationMs: 6000 });
@@ -29,7 +30,7 @@ describe('an outage of Temporal', function () {
         assert.match((await whatIsLeft(scene)) ?? '', /8 builds, 80 scans/);
       });
       await eventually(async () => assert.equal(await whatIsLeft(scene), undefined), 180_000, 250);
-      const account = await takeAccount(scene);
+      const account = await takeAccount(scene, stoppedAtMs);
       assert.deepEqual(account.wrong, []);
       // Each project has built once before.
       assert.deepEqual([account.pushes, account.builds], [80, 8 + 2]);
