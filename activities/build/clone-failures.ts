@@ -35,8 +35,10 @@ const REASONS: [RegExp, string][] = [
   ],
   [/could not resolve host|name or service not known/i, 'the host does not exist'],
   [/file ?name too long|invalid path/i, 'the source holds paths that cannot be checked out'],
-  [/connection refused|timed out|failed to connect|no route to host/i, 'the host cannot be reached'],
 ];
+
+/** A host that restarts says the same as one that is not there. */
+const UNREACHABLE = /connection refused|timed out|failed to connect|no route to host/i;
 
 export type CloneVerdict =
   /** Nothing that we repeat would help. */
@@ -61,7 +63,10 @@ export function judgeCloneFailure(error: unknown, display: string, folder: strin
     return { kind: 'final', failure: ApplicationFailure.nonRetryable(message, BUILD_HOST_FAILED) };
   }
   const reason = REASONS.find(([pattern]) => pattern.test(said))?.[1];
-  if (!reason) return { kind: 'passing', reason: `git failed: ${lastLines(said)}` };
+  if (!reason) {
+    const what = UNREACHABLE.test(said) ? 'the host cannot be reached' : 'git failed';
+    return { kind: 'passing', reason: `${what}: ${lastLines(said)}` };
+  }
   return { kind: 'final', failure: cannotBeCloned(display, `${reason} (${lastLines(said)})`) };
 }
 

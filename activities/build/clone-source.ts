@@ -7,6 +7,7 @@ import { GitError, simpleGit } from 'simple-git';
 
 import type { BuildAttempt } from '../../commands/builds/build-attempts';
 import type { BuildInContext } from '../../db/stores/builds';
+import type { OutboundErrorKind } from '../../outbound/errors';
 import { OutboundError } from '../../outbound/errors';
 import { withoutCredentials } from '../../outbound/git-url';
 import type { GuardedGit } from '../../outbound/guard-git';
@@ -59,7 +60,7 @@ export async function cloneSource(
   await endProcessesAtHome(folder.scratch);
   await makeWorkFolder(folder);
   await writeFile(folder.gitScript, GIT_SCRIPT);
-  const guarded = await guard(deps, context, folder, signal);
+  const guarded = await guard(deps, context, { folder, log, signal });
   const wanted = String(context.build.triggerMetadata.commit);
   log.write({ type: 'command', message: `Cloning ${guarded.display} at ${wanted}` });
   const watch = new CloneWatch(join(folder.source, '.git'), limitsOf(deps), signal);
@@ -117,24 +118,29 @@ function openGit({ folder, guarded, watch }: Clone): SimpleGit {
     });
 }
 
-/** A trouble that may pass is thrown as a plain error, which Temporal repeats, until the last try makes it the build's end. */
 function failureOf(error: unknown, { folder, guarded, log }: Clone): unknown {
   const { display } = guarded;
   const verdict = judgeCloneFailure(error, display, folder.source);
   if (!verdict) return error;
-  if (verdict.kind === 'final') return verdict.failure;
+  return verdict.kind === 'final' ? verdict.failure : passingFailure(display, verdict.reason, log);
+}
+
+/** A plain error, which Temporal repeats, until the last try makes it the build's end. */
+function passingFailure(display: string, reason: string, log: BuildLogWriter): Error {
   const { attempt, retryPolicy } = activityInfo();
   const tries = retryPolicy?.maximumAttempts ?? TRIES;
-  if (attempt >= tries) return cannotBeCloned(display, `${verdict.reason}; given up after ${attempt} tries`);
-  log.write({ message: `the clone failed, try ${attempt} of ${tries}: ${verdict.reason}` });
-  return new Error(`${display} could not be cloned: ${verdict.reason}`);
+  if (attempt >= tries) return cannotBeCloned(display, `${reason}; given up after ${attempt} tries`);
+  log.write({ message: `the clone failed, try ${attempt} of ${tries}: ${reason}` });
+  return new Error(`${display} could not be cloned: ${reason}`);
 }
+
+/** A host that restarts, or a network that does. */
+const PASSING: readonly OutboundErrorKind[] = ['connect-refused', 'connect-timeout', 'timeout', 'reset'];
 
 async function guard(
   deps: BuildStepDeps,
   { build, trigger }: BuildInContext,
-  folder: WorkFolder,
-  signal: AbortSignal,
+  { folder, log, signal }: { folder: WorkFolder; log: BuildLogWriter; signal: AbortSignal },
 ): Promise<GuardedGit> {
   const key = trigger?.privateKey ?? null;
   if (key !== null) await writeFile(folder.keyFile, key, { mode: 0o600 });
@@ -149,7 +155,9 @@ async function guard(
   } catch (error) {
     if (signal.aborted) throw signal.reason;
     if (!(error instanceof OutboundError)) throw error;
-    throw userError('gitfailure', `the source could not be cloned: ${error.message}`);
+    throw PASSING.includes(error.kind)
+      ? passingFailure('the source', error.message, log)
+      : cannotBeCloned('the source', error.message);
   }
 }
 

@@ -116,7 +116,7 @@ async function defer(
       ? `${receiver} did not answer the calls before this one, which waits until it does`
       : `${receiver} has as many calls at once as it may`;
   if (delivery.lastError === null) await recordDeferral(deps, delivery.uuid, message);
-  throw toDeferral(message, why, activityInfo().attempt);
+  throw toDeferral(message, why, activityInfo());
 }
 
 function receiverHost({ rule }: OwedDelivery): string {

@@ -1,3 +1,4 @@
+import type { Info as ActivityInfo } from '@temporalio/activity';
 import type { RetryPolicy } from '@temporalio/common';
 import { ApplicationFailure, ApplicationFailureCategory } from '@temporalio/common';
 import { msToNumber } from '@temporalio/common/lib/time';
@@ -35,13 +36,16 @@ export function toApplicationFailure(
   });
 }
 
+/** The policy itself does not grow: what it repeats is the try of a worker that was lost, not a failure of the receiver. */
+const GROWTH = 2;
+
 function pauseAfter(
   tries: number,
-  { initialInterval, backoffCoefficient = 2, maximumInterval }: RetryPolicy = {},
+  { initialInterval, maximumInterval }: RetryPolicy = {},
 ): number | undefined {
   if (initialInterval === undefined) return undefined;
   const longestMs = maximumInterval === undefined ? Number.POSITIVE_INFINITY : msToNumber(maximumInterval);
-  return Math.min(msToNumber(initialInterval) * backoffCoefficient ** (tries - 1), longestMs);
+  return Math.min(msToNumber(initialInterval) * GROWTH ** (tries - 1), longestMs);
 }
 
 const FIRST_BUSY_MS = 2000;
@@ -51,12 +55,17 @@ const LONGEST_BUSY_MS = 60_000;
  * The call was not made. A busy receiver is asked again soon, and later each time: a thousand messages to a slow one must not
  * ask for their turn hundreds of times a second. A silent one is asked with the growing pauses of failures.
  */
-export function toDeferral(message: string, why: NoPlace, attempt: number): ApplicationFailure {
+export function toDeferral(
+  message: string,
+  why: NoPlace,
+  { attempt, retryPolicy }: Pick<ActivityInfo, 'attempt' | 'retryPolicy'>,
+): ApplicationFailure {
+  const nextRetryDelay = why === 'busy' ? busyPauseMs(attempt) : pauseAfter(attempt, retryPolicy);
   return ApplicationFailure.create({
     message,
     type: 'DeliveryDeferred',
     category: ApplicationFailureCategory.BENIGN,
-    ...(why === 'busy' ? { nextRetryDelay: busyPauseMs(attempt) } : {}),
+    ...(nextRetryDelay === undefined ? {} : { nextRetryDelay }),
   });
 }
 

@@ -107,11 +107,11 @@ async function checkImage(
   }
 }
 
-/** A git host that refuses the connection is the user's to mend (design 8); nothing else here is. */
+/** A git host that stays away for three tries is the user's to mend (design 8); nothing else here is. */
 function checkFailure(build: Build, journal: Journal, findings: Findings): void {
   const { phase, errorCode, errorMessage, createdAtMs, endedAtMs } = build;
   const gitWasAway = journal.wasAway('git server', createdAtMs, endedAtMs ?? Date.now());
   const isGit =
-    phase === 'error' && errorCode === 'gitfailure' && /cannot be reached/.test(errorMessage ?? '');
+    phase === 'error' && errorCode === 'gitfailure' && /given up after 3 tries$/.test(errorMessage ?? '');
   findings.expect(isGit && gitWasAway, `build ${build.uuid} is ${phase}: ${errorCode} ${errorMessage}`);
 }

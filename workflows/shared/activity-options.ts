@@ -28,7 +28,7 @@ export const localRecordOptions = {
   cancellationType: 'TRY_CANCEL',
 } satisfies LocalActivityOptions;
 
-/** One message to one receiver: tried for a day with growing pauses. */
+/** One message to one receiver: tried for a day. Failures of the receiver carry their own, growing pauses. */
 export function deliveryOptions(timings: Timings = {}): ActivityOptions {
   return {
     taskQueue: QUEUES.deliver,
@@ -36,7 +36,7 @@ export function deliveryOptions(timings: Timings = {}): ActivityOptions {
     scheduleToCloseTimeout: timings.deliverGiveUpMs ?? '24h',
     retry: {
       initialInterval: timings.deliverRetryInitialMs ?? '10s',
-      backoffCoefficient: 2,
+      backoffCoefficient: 1,
       maximumInterval: timings.deliverRetryMaximumMs ?? '30m',
     },
     cancellationType: 'TRY_CANCEL',

@@ -10,7 +10,6 @@ import { BUILD_ATTEMPT_OVER } from '../../../workflows/shared/failure-types';
 import { eventually } from '../../support/eventually';
 import type { GitServer, SourceRepository, SshServer } from '../../support/git-servers';
 import { createRepository, sshdIsMissing, startGitHttp, startSshServer } from '../../support/git-servers';
-import { freePort } from '../../support/processes';
 import type { SilentServer } from '../../support/silent-server';
 import { startSilentServer } from '../../support/silent-server';
 import type { StepBench } from '../../support/build-steps';
@@ -149,14 +148,6 @@ describe('cloneSource', function () {
         isUserError('gitfailure', /no such repository/),
       );
     });
-  });
-
-  it('tells the user at once when the host refuses the connection', async () => {
-    const url = `ssh://git@127.0.0.1:${await freePort()}/app.git`;
-    await assert.rejects(
-      clone(first, url),
-      isUserError('gitfailure', /127\.0\.0\.1.* refused the connection/),
-    );
   });
 
   it('tells the user when the host does not exist', async () => {

@@ -53,7 +53,7 @@ describe('toApplicationFailure', () => {
 
   it('waits longer after each try, unless the receiver asked for a time', () => {
     const failure = { message: 'x', responseStatus: 503, permanent: false };
-    const policy = { initialInterval: '10s', backoffCoefficient: 2, maximumInterval: '30m' } as const;
+    const policy = { initialInterval: '10s', backoffCoefficient: 1, maximumInterval: '30m' } as const;
     const pauses = [1, 2, 3, 20].map((tries) =>
       Number(toApplicationFailure(failure, tries, policy).nextRetryDelay),
     );
@@ -64,10 +64,12 @@ describe('toApplicationFailure', () => {
 });
 
 describe('toDeferral', () => {
-  it('asks a busy receiver soon, then ever later up to a minute and a half, and leaves a silent one to the policy', () => {
-    const pauseOf = (attempt: number) => Number(toDeferral('x', 'busy', attempt).nextRetryDelay);
+  it('asks a busy receiver soon, then ever later up to a minute and a half, and a silent one like one that fails', () => {
+    const retryPolicy = { initialInterval: '10s', maximumInterval: '30m' } as const;
+    const pauseOf = (attempt: number) =>
+      Number(toDeferral('x', 'busy', { attempt, retryPolicy }).nextRetryDelay);
     assert.ok(pauseOf(1) >= 1000 && pauseOf(1) <= 3000);
     assert.ok(pauseOf(1000) >= 30_000 && pauseOf(1000) <= 90_000);
-    assert.equal(toDeferral('x', 'silent', 3).nextRetryDelay, undefined);
+    assert.equal(toDeferral('x', 'silent', { attempt: 3, retryPolicy }).nextRetryDelay, 40_000);
   });
 });

@@ -20,6 +20,7 @@ import {
   processesBelow,
   startHostileGit,
 } from '../../support/hostile-git';
+import { freePort } from '../../support/processes';
 import type { StepBench } from '../../support/build-steps';
 import { isUserError, stepBench } from '../../support/build-steps';
 
@@ -168,6 +169,13 @@ describe('slow and hostile git hosts', function () {
       const { url, requests } = await host({ refs: (response) => void response.writeHead(503).end() });
       await expectPassing(url, /git failed: .*returned error: 503/);
       assert.equal(requests.length, 1, 'a try asks once');
+    });
+
+    it('before it is asked anything: it may be restarting', async () => {
+      const url = `http://127.0.0.1:${await freePort()}/app.git`;
+      await expectPassing(url, /refused the connection/);
+      const { error } = await tryClone(url, { attempt: 3 });
+      assert.ok(isUserError('gitfailure', /refused the connection; given up after 3 tries/)(error));
     });
 
     it('and the last try ends the build with the reason', async () => {
