@@ -35,10 +35,11 @@ const REASONS: [RegExp, string][] = [
   ],
   [/could not resolve host|name or service not known/i, 'the host does not exist'],
   [/file ?name too long|invalid path/i, 'the source holds paths that cannot be checked out'],
+  [/timed out|timeout was reached|no route to host/i, 'the host cannot be reached'],
 ];
 
 /** A host that restarts says the same as one that is not there. */
-const UNREACHABLE = /connection refused|timed out|failed to connect|no route to host/i;
+const REFUSED = /connection refused|failed to connect/i;
 
 export type CloneVerdict =
   /** Nothing that we repeat would help. */
@@ -64,7 +65,7 @@ export function judgeCloneFailure(error: unknown, display: string, folder: strin
   }
   const reason = REASONS.find(([pattern]) => pattern.test(said))?.[1];
   if (!reason) {
-    const what = UNREACHABLE.test(said) ? 'the host cannot be reached' : 'git failed';
+    const what = REFUSED.test(said) ? 'the host cannot be reached' : 'git failed';
     return { kind: 'passing', reason: `${what}: ${lastLines(said)}` };
   }
   return { kind: 'final', failure: cannotBeCloned(display, `${reason} (${lastLines(said)})`) };

@@ -134,8 +134,8 @@ function passingFailure(display: string, reason: string, log: BuildLogWriter): E
   return new Error(`${display} could not be cloned: ${reason}`);
 }
 
-/** A host that restarts, or a network that does. */
-const PASSING: readonly OutboundErrorKind[] = ['connect-refused', 'connect-timeout', 'timeout', 'reset'];
+/** Of a host that restarts. */
+const PASSING: readonly OutboundErrorKind[] = ['connect-refused', 'reset'];
 
 async function guard(
   deps: BuildStepDeps,
