@@ -18,7 +18,7 @@ RUN npm ci --ignore-scripts --no-audit --no-fund --cache /tmp/npm && rm -r /tmp/
 COPY . .
 RUN npm run build:dist \
     && npm prune --omit=dev --ignore-scripts --no-audit --no-fund --cache /tmp/npm && rm -rf /tmp/npm \
-    && find dist node_modules -type f \( -name '*.map' -o -name .tsbuildinfo -o -name '*.d.ts' -o -name '*.d.mts' -o -name '*.d.cts' \) -delete \
+    && find dist node_modules -type f \( -name '*.map' -o -name '*.d.ts' -o -name '*.d.mts' -o -name '*.d.cts' \) -delete \
     && mkdir -p /out/opt/slipway /out/etc/slipway /out/usr/local/bin \
     && cp -r dist bin package.json LICENSE /out/opt/slipway/ \
     && cp deploy/image-config.yaml /out/etc/slipway/config.yaml \

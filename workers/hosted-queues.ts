@@ -17,7 +17,7 @@ import { createMailer } from '../activities/deliver/mailer';
 import { ReceiverPlaces } from '../activities/deliver/receiver-places';
 import { createOrphanActivities } from '../activities/maintain/orphans';
 import { createPurgeActivities } from '../activities/maintain/purge';
-import { createScanActivities } from '../activities/scan/activities';
+import { createScanActivities, createScanPlanActivities } from '../activities/scan/activities';
 import { AdvisoryRefresher } from '../activities/scan/advisory-refresher';
 import type { BuildDeps } from '../commands/builds/build-deps';
 import type { Config } from '../config/schema';
@@ -184,9 +184,9 @@ function buildDeps({ config, dataSource, now }: WorkerContext): BuildDeps {
 
 /** Called by the workflow code beside it, past every queue. */
 function localActivities(context: WorkerContext) {
-  const scan = scanActivities(context);
-  const planScan = (manifestId: number) => scan.planScan(manifestId);
-  return { ...createBuildMarkActivities(buildDeps(context)), planScan };
+  const deps = buildDeps(context);
+  const { config } = context;
+  return { ...createBuildMarkActivities(deps), ...createScanPlanActivities({ ...deps, config }) };
 }
 
 function scanActivities(context: WorkerContext) {

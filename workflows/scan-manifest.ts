@@ -7,7 +7,7 @@ import {
   sleep,
 } from '@temporalio/workflow';
 
-import type { ScanActivities } from '../activities/scan/activities';
+import type { ScanActivities, ScanPlanActivities } from '../activities/scan/activities';
 import { announceOptions, localRecordOptions, recordOptions, scanOptions } from './shared/activity-options';
 import type { ScanManifestInput } from './shared/contracts';
 import { QUEUES } from './shared/queues';
@@ -26,7 +26,7 @@ export async function scanManifest(input: ScanManifestInput): Promise<ScanOutcom
   const { manifestId } = input;
   const steps = proxyActivities<ScanActivities>(scanOptions(input.timings));
   const announcing = proxyActivities<ScanActivities>(announceOptions(input.timings));
-  const { planScan } = proxyLocalActivities<Pick<ScanActivities, 'planScan'>>(localRecordOptions);
+  const { planScan } = proxyLocalActivities<ScanPlanActivities>(localRecordOptions);
   const records = proxyActivities<ScanActivities>({ ...recordOptions, taskQueue: QUEUES.scan });
   const where = `${input.repository}@${input.digest.slice(0, 19)}`;
 

@@ -19,7 +19,7 @@ export interface SendFailure {
 
 /**
  * Receivers that fail are expected: such failures stay out of the error metrics (temporal spec 7). The pause before the next
- * try grows with the `tries` that were made; Temporal counts the deferrals too, and would put it off by half an hour.
+ * try grows with the `tries` that were made; Temporal would count the deferrals and the lost workers, too.
  */
 export function toApplicationFailure(
   failure: SendFailure,
@@ -32,7 +32,7 @@ export function toApplicationFailure(
     type: failure.permanent ? DELIVERY_REFUSED : 'DeliveryFailed',
     nonRetryable: failure.permanent,
     category: ApplicationFailureCategory.BENIGN,
-    ...(nextRetryDelay === undefined ? {} : { nextRetryDelay }),
+    nextRetryDelay,
   });
 }
 
@@ -65,7 +65,7 @@ export function toDeferral(
     message,
     type: 'DeliveryDeferred',
     category: ApplicationFailureCategory.BENIGN,
-    ...(nextRetryDelay === undefined ? {} : { nextRetryDelay }),
+    nextRetryDelay,
   });
 }
 

@@ -44,9 +44,9 @@ const BEAT_MS = 5000;
 const RENEW_MS = 10_000;
 const LARGEST_REPORT_BYTES = 8 * 1024 ** 2;
 
-/** Every one of them may be repeated: results are keyed by content, reports by manifest. */
-export function createScanActivities(deps: ScanDeps, refresher: AdvisoryRefresher) {
-  const { dataSource, storage } = deps;
+/** Local activities of scans. */
+export function createScanPlanActivities(deps: Omit<ScanDeps, 'storage'>) {
+  const { dataSource } = deps;
   const state = indexerState();
 
   return {
@@ -64,7 +64,16 @@ export function createScanActivities(deps: ScanDeps, refresher: AdvisoryRefreshe
       if (!(await beginScan(deps, manifestId))) return { outcome: 'gone' };
       return planLayers(deps, manifestId, { layers: verdict.layers, indexerState: state });
     },
+  };
+}
+export type ScanPlanActivities = ReturnType<typeof createScanPlanActivities>;
 
+/** Activities of the queue `scan`. Every one of them may be repeated: results are keyed by content, reports by manifest. */
+export function createScanActivities(deps: ScanDeps, refresher: AdvisoryRefresher) {
+  const { dataSource, storage } = deps;
+  const state = indexerState();
+
+  return {
     /** Reads one layer, unless somebody else does or has done so. */
     async indexLayer(digest: string): Promise<'indexed' | 'busy' | 'settled'> {
       const layer = { digest, indexerState: state };
@@ -124,14 +133,14 @@ export function createScanActivities(deps: ScanDeps, refresher: AdvisoryRefreshe
 }
 export type ScanActivities = ReturnType<typeof createScanActivities>;
 
-function judge({ config }: ScanDeps, { mediaType, body }: ScanSubject) {
+function judge({ config }: Pick<ScanDeps, 'config'>, { mediaType, body }: ScanSubject) {
   const parsed = parseManifest(mediaType, body.toString('utf8'));
   if (!parsed.ok) return { verdict: 'unsupported' as const, reason: parsed.problem };
   return decideScan(parsed.manifest, config.SECURITY_SCANNER_MAX_LAYER_SIZE_BYTES);
 }
 
 async function planLayers(
-  deps: ScanDeps,
+  deps: Omit<ScanDeps, 'storage'>,
   manifestId: number,
   { layers, indexerState }: { layers: Descriptor[]; indexerState: string },
 ): Promise<ScanPlan> {

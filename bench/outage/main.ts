@@ -56,12 +56,5 @@ function say(line: string): void {
   console.log(`${new Date().toISOString().slice(11, 19)} ${line}`);
 }
 
-runProgram({
-  usage: USAGE,
-  readOptions,
-  whyNot() {
-    const missing = dockerIsMissing();
-    return missing && `the bench needs a Docker engine: ${missing}`;
-  },
-  run,
-});
+const needs = 'the bench needs a Docker engine';
+runProgram({ usage: USAGE, readOptions, needs, whyMissing: dockerIsMissing, run });

@@ -59,12 +59,5 @@ async function measurePairs(ground: Ground, { pairs, seconds }: BenchOptions): P
   return measured;
 }
 
-runProgram({
-  usage: USAGE,
-  readOptions,
-  whyNot() {
-    const missing = dockerIsMissing();
-    return missing && `the bench needs a Docker engine: ${missing}`;
-  },
-  run,
-});
+const needs = 'the bench needs a Docker engine';
+runProgram({ usage: USAGE, readOptions, needs, whyMissing: dockerIsMissing, run });

@@ -66,12 +66,5 @@ async function runOne(seed: number, isShort: boolean): Promise<boolean> {
   return false;
 }
 
-runProgram({
-  usage: USAGE,
-  readOptions,
-  whyNot() {
-    const missing = ownEngineIsMissing();
-    return missing && `the fault campaign needs an engine that it may kill: ${missing}`;
-  },
-  run,
-});
+const needs = 'the fault campaign needs an engine that it may kill';
+runProgram({ usage: USAGE, readOptions, needs, whyMissing: ownEngineIsMissing, run });

@@ -39,15 +39,13 @@ export function startProcess(
     stream.setEncoding('utf8').on('data', (text: string) => chunks.push(text));
   }
   const ended = new Promise<void>((resolve) => {
-    child.once('close', () => {
-      running.delete(child);
-      resolve();
-    });
+    child.once('close', () => resolve());
     child.once('error', (error) => {
       chunks.push(String(error));
       resolve();
     });
   });
+  void ended.then(() => running.delete(child));
   return {
     child,
     output: () => chunks.join(''),

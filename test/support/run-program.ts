@@ -4,8 +4,9 @@ export interface Program<Options> {
   usage: string;
   /** Undefined when only help is wanted; throws with a sentence for whoever typed it. */
   readOptions: (args: string[]) => Options | undefined;
-  /** Why it cannot run on this machine, in a sentence. */
-  whyNot: () => string | undefined;
+  /** What the machine must have, as the beginning of a sentence that `whyMissing` ends where it has not. */
+  needs: string;
+  whyMissing: () => string | undefined;
   /** Answers the exit code. */
   run: (options: Options) => Promise<number>;
 }
@@ -31,7 +32,8 @@ export function runProgram<Options>(program: Program<Options>): void {
   runAsAsked(program).then(end, fail);
 }
 
-async function runAsAsked<Options>({ usage, readOptions, whyNot, run }: Program<Options>): Promise<number> {
+async function runAsAsked<Options>(program: Program<Options>): Promise<number> {
+  const { usage, readOptions, needs, whyMissing, run } = program;
   let options: Options | undefined;
   try {
     options = readOptions(process.argv.slice(2));
@@ -43,9 +45,9 @@ async function runAsAsked<Options>({ usage, readOptions, whyNot, run }: Program<
     console.log(usage);
     return 0;
   }
-  const reason = whyNot();
-  if (reason !== undefined) {
-    console.error(reason);
+  const missing = whyMissing();
+  if (missing !== undefined) {
+    console.error(`${needs}: ${missing}`);
     return 1;
   }
   return run(options);

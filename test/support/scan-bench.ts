@@ -8,8 +8,8 @@ import { MockActivityEnvironment } from '@temporalio/testing';
 import { DefaultLogger } from '@temporalio/worker';
 import type { DataSource } from 'typeorm';
 
-import type { ScanActivities } from '../../activities/scan/activities';
-import { createScanActivities } from '../../activities/scan/activities';
+import type { ScanActivities, ScanPlanActivities } from '../../activities/scan/activities';
+import { createScanActivities, createScanPlanActivities } from '../../activities/scan/activities';
 import { AdvisoryRefresher } from '../../activities/scan/advisory-refresher';
 import type { ScanDeps } from '../../activities/scan/scan-deps';
 import type { Account } from '../../db/entities/accounts';
@@ -54,6 +54,8 @@ const QUIET = new DefaultLogger('ERROR');
 
 type FoundPayload = ReturnType<typeof vulnerabilityFoundPayload> & { omitted_vulnerabilities?: number };
 
+type AllScanActivities = ScanPlanActivities & ScanActivities;
+
 /** Storage that counts how often each blob was opened. */
 class CountingStorage extends FilesystemStorage {
   readonly reads = new Map<string, number>();
@@ -66,7 +68,7 @@ class CountingStorage extends FilesystemStorage {
 
 /** Scanning on real rows and real files, on a database of its own: advisories belong to the whole installation. */
 export class ScanBench {
-  activities: ScanActivities;
+  activities: AllScanActivities;
 
   private constructor(
     readonly dataSource: DataSource,
@@ -106,8 +108,9 @@ export class ScanBench {
   }
 
   /** As another worker process would have them, with other limits if some are given. */
-  newActivities(changes: Partial<ScanDeps> = {}): ScanActivities {
-    return createScanActivities({ ...this.deps, ...changes }, this.newRefresher());
+  newActivities(changes: Partial<ScanDeps> = {}): AllScanActivities {
+    const deps = { ...this.deps, ...changes };
+    return { ...createScanPlanActivities(deps), ...createScanActivities(deps, this.newRefresher()) };
   }
 
   /** Empties the advisory folder and what was loaded from it. */
@@ -218,7 +221,7 @@ export class ScanBench {
   }
 
   /** What one activity does, in the context that a worker gives it for a scan of this run id. */
-  run<T>(work: (activities: ScanActivities) => Promise<T>, runId = 'run'): Promise<T> {
+  run<T>(work: (activities: AllScanActivities) => Promise<T>, runId = 'run'): Promise<T> {
     const workflowExecution = { workflowId: runId, runId };
     const environment = new MockActivityEnvironment({ workflowExecution }, { logger: QUIET });
     return environment.run(() => work(this.activities));

@@ -6,6 +6,7 @@ import { Client, Connection } from '@temporalio/client';
 import { DefaultLogger, NativeConnection, Runtime, Worker, bundleWorkflowCode } from '@temporalio/worker';
 import type { WorkerOptions, WorkflowBundleWithSourceMap } from '@temporalio/worker';
 
+import { DYNAMIC_CONFIG, SQLITE_PRAGMAS } from '../../bin/launcher/parts/private-temporal.cjs';
 import * as searchAttributes from '../../workflows/shared/search-attributes';
 import { atEndOfRun } from './cleanup';
 import { freePort } from './processes';
@@ -158,12 +159,6 @@ async function connectNative(address: string): Promise<NativeConnection> {
   return connection;
 }
 
-// As the launcher starts it.
-const SQLITE_PRAGMAS = ['journal_mode=wal', 'synchronous=normal'].flatMap((pragma) => [
-  '--sqlite-pragma',
-  pragma,
-]);
-
 function createServer(port: number, dbFile?: string): RestartableServer {
   return new RestartableServer({
     name: 'Temporal',
@@ -172,10 +167,7 @@ function createServer(port: number, dbFile?: string): RestartableServer {
       ...['server', 'start-dev', '--headless', '--ip', '127.0.0.1', '--port', String(port)],
       ...['--http-port', String(await freePort()), '--metrics-port', String(await freePort())],
       ...['--namespace', TEST_NAMESPACE, '--log-level', 'error'],
-      ...['--dynamic-config-value', 'matching.enableFairness=true'],
-      // The defaults refuse a burst of starts; a test of throughput must meet our own limits.
-      ...['--dynamic-config-value', 'frontend.namespaceRPS=20000'],
-      ...['--dynamic-config-value', 'frontend.namespaceRPS.visibility=1000'],
+      ...DYNAMIC_CONFIG,
       ...Object.values(searchAttributes).flatMap(({ name }) => ['--search-attribute', `${name}=Keyword`]),
       ...(dbFile ? ['--db-filename', dbFile, ...SQLITE_PRAGMAS] : []),
     ],

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 
 import { ApplicationFailure } from '@temporalio/common';
 
-import type { ScanActivities, ScanPlan } from '../../activities/scan/activities';
+import type { ScanActivities, ScanPlan, ScanPlanActivities } from '../../activities/scan/activities';
 import { LAYER_UNREADABLE } from '../../workflows/shared/failure-types';
 import { QUEUES } from '../../workflows/shared/queues';
 import { scanManifest } from '../../workflows/scan-manifest';
@@ -21,7 +21,7 @@ const INPUT = {
 const DONE: ScanPlan = { outcome: 'index', layers: [], busyLayers: 0 };
 
 /** Answers of `planScan` one after the other; the last one stays. */
-function plans(...answers: ScanPlan[]): ScanActivities['planScan'] {
+function plans(...answers: ScanPlan[]): ScanPlanActivities['planScan'] {
   return () => Promise.resolve((answers.length > 1 ? answers.shift() : answers[0]) ?? DONE);
 }
 
@@ -34,7 +34,7 @@ describe('scanManifest', function () {
 
   const unexpected = () => Promise.reject(ApplicationFailure.nonRetryable('this step was not asked for'));
 
-  async function scan(scenario: string, activities: Partial<ScanActivities>) {
+  async function scan(scenario: string, activities: Partial<ScanPlanActivities & ScanActivities>) {
     const steps: string[] = [];
     const noted = (name: string, step: (...args: never[]) => Promise<unknown>) =>
       [name, (...args: never[]) => (steps.push([name, ...args].join(' ')), step(...args))] as const;

@@ -21,7 +21,7 @@ const DYNAMIC_CONFIG = [
   'matching.enableFairness=true',
   'frontend.namespaceRPS=20000',
   'frontend.namespaceRPS.visibility=1000',
-];
+].flatMap((setting) => ['--dynamic-config-value', setting]);
 const READY_TIMEOUT_MS = 60_000;
 
 /**
@@ -51,7 +51,7 @@ function privateTemporal(layout, cli, { address, uiUrl, namespace = 'default' })
     '--namespace',
     namespace,
     ...SEARCH_ATTRIBUTES.flatMap((name) => ['--search-attribute', `${name}=Keyword`]),
-    ...DYNAMIC_CONFIG.flatMap((setting) => ['--dynamic-config-value', setting]),
+    ...DYNAMIC_CONFIG,
   ];
   const ready = { type: 'tcp', host: hostname, port: Number(port) };
   return { name: 'temporal', level: 0, ready, command, stopTimeoutMs: 15_000, version: cli.version };
@@ -93,4 +93,10 @@ async function ensureSearchAttributes(machine, { bin, address, namespace = 'defa
   }
 }
 
-module.exports = { SEARCH_ATTRIBUTES, privateTemporal, ensureSearchAttributes };
+module.exports = {
+  SEARCH_ATTRIBUTES,
+  SQLITE_PRAGMAS,
+  DYNAMIC_CONFIG,
+  privateTemporal,
+  ensureSearchAttributes,
+};

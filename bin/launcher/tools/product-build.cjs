@@ -65,8 +65,6 @@ async function ensureBuilt(machine, terminal, { root, env, force = false }) {
   const reason = whyNotWritable(path.join(root, 'dist'));
   if (reason) throw notWritable(root, reason);
   const digest = sourceDigest(root);
-  // By its record the compiler would skip files that were lost from dist since.
-  if (force) fs.rmSync(path.join(root, 'dist', '.tsbuildinfo'), { force: true });
   const { code, output } = await terminal.step('building', () =>
     runScript(machine, 'build:dist', { root, env }),
   );

@@ -19,7 +19,7 @@ export interface Offered {
   failures: string[];
 }
 
-/** Registry tokens live for five minutes. */
+/** Sooner than the client would do it itself, within a push. */
 const TOKEN_MS = 120_000;
 
 /**
