@@ -1,4 +1,5 @@
 import type { ActError, ActErrorReason } from '../commands/act-error';
+import { LoginThrottledError } from '../commands/act-error';
 
 /** Error types of the REST API (api spec 3): stable names, each with its status and what it means. */
 export const ERROR_TYPES = {
@@ -27,8 +28,8 @@ export abstract class ApiRefusal extends Error {
     super(message);
   }
 
-  /** The JSON that goes out; `baseUrl` is where clients reach us. */
-  abstract body(baseUrl: string): Record<string, unknown>;
+  /** The JSON, or the plain text, that goes out; `baseUrl` is where clients reach us. */
+  abstract body(baseUrl: string): Record<string, unknown> | string;
 }
 
 /** The standard body: all keys of api spec 3, `extra` merged in. */
@@ -75,6 +76,24 @@ export class PlainRefusal extends ApiRefusal {
   }
 }
 
+/** A sentence and no JSON: what sign-in answers while it is throttled (api spec 20). */
+class TextRefusal extends ApiRefusal {
+  constructor(
+    readonly status: number,
+    message: string,
+    headers: Record<string, string>,
+  ) {
+    super(message, headers);
+    this.name = 'TextRefusal';
+  }
+
+  body(): string {
+    return this.message;
+  }
+}
+
+export const tooManyLogins = ({ message, retryAfterS }: { message: string; retryAfterS: number }) =>
+  new TextRefusal(429, message, { 'Retry-After': String(retryAfterS) });
 export const requiresAuthentication = (sessionRequired = false) =>
   new ApiProblem('invalid_token', 'Requires authentication', { session_required: sessionRequired });
 export const unauthorized = () => new ApiProblem('insufficient_scope', 'Unauthorized');
@@ -92,6 +111,7 @@ const REASONS: Record<Exclude<ActErrorReason, 'limit' | 'wrong-state'>, ErrorTyp
 
 /** How the API words a command's refusal. */
 export function refusalOf(error: ActError): ApiRefusal {
+  if (error instanceof LoginThrottledError) return tooManyLogins(error);
   if (error.reason === 'limit') return new PlainRefusal(429, { message: error.message });
   if (error.reason === 'wrong-state') return new PlainRefusal(503, { message: error.message });
   const extra = error.field === undefined ? {} : { field: error.field };

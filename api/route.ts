@@ -53,6 +53,8 @@ export interface ApiResponse {
   /** Sent as JSON; absent for 204. */
   body?: unknown;
   headers?: Record<string, string>;
+  /** Sent as plain text instead of JSON. */
+  text?: string;
   /** Sent as a page instead of JSON. */
   html?: string;
   /** Written instead of `body`, for downloads: the route names its content type in `headers`. */

@@ -180,11 +180,9 @@ async function sendFailure(
     return;
   }
   discardBody(request);
-  await respond(response, {
-    status: refusal.status,
-    body: refusal.body(`${deps.address.scheme}://${deps.address.host}`),
-    headers: refusal.headers,
-  });
+  const { status, headers } = refusal;
+  const body = refusal.body(`${deps.address.scheme}://${deps.address.host}`);
+  await respond(response, { status, headers, ...(typeof body === 'string' ? { text: body } : { body }) });
 }
 
 function asRefusal(deps: ApiDeps, { error, requestId, path, outages }: Failure): ApiRefusal {

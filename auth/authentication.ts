@@ -23,8 +23,15 @@ export type AuthOutcome =
   | { outcome: 'accepted'; identity: Identity }
   /** `message` is what the caller is told (registry spec 9.5). */
   | { outcome: 'refused'; message: string }
-  /** Too many checks at once: 429, worth another try in a moment. */
-  | { outcome: 'busy'; message: string };
+  | Throttled;
+
+/** Not now: 429, and the credentials were not looked at. */
+export interface Throttled {
+  outcome: 'throttled';
+  message: string;
+  /** Whole seconds, at least one. */
+  retryAfterS: number;
+}
 
 export const DISABLED_USER = 'This user has been disabled. Please contact your administrator.';
 
@@ -34,6 +41,12 @@ export function accepted(identity: Identity): AuthOutcome {
 
 export function refused(message: string): AuthOutcome {
   return { outcome: 'refused', message };
+}
+
+export function throttled(waitMs: number): Throttled {
+  const retryAfterS = Math.max(1, Math.ceil(waitMs / 1000));
+  const message = `Too many login attempts. Please try again in ${retryAfterS} s.`;
+  return { outcome: 'throttled', message, retryAfterS };
 }
 
 /** The identity of a user who is proved; superusers by flag or by configuration, auditors never (permissions spec 13.1). */

@@ -8,22 +8,30 @@ import { allowedRobots, isRobotAllowed } from './robots';
 import { isLive, isSameSecret, TOKEN_HALF } from './tokens';
 import { checkUserPassword } from './user-password';
 
-/** Proves whoever the pair of HTTP Basic names (registry spec 9.5). */
+/**
+ * Proves whoever the pair of HTTP Basic names (registry spec 9.5). Only passwords of people are throttled: nobody guesses
+ * the others, and who guesses at a person must not stop that person's robots and tokens.
+ */
 export async function authenticateBasic(
   deps: AuthDeps,
-  username: string,
-  password: string,
+  { username, password }: BasicCredentials,
+  address: string | null,
 ): Promise<AuthOutcome> {
   if (username === '$token') return checkRepositoryToken(deps, password);
   if (username === '$oauthtoken') return checkBearer(deps, password);
   if (parseRobotName(username)) return checkRobot(deps, username, password);
-  const result = await checkUserPassword(deps, username, password);
+  const result = await checkUserPassword(deps, { username, password }, address);
   if (result.outcome !== 'accepted') return result;
   return accepted(userIdentity(deps.config, result.account, 'password'));
 }
 
+interface BasicCredentials {
+  username: string;
+  password: string;
+}
+
 /** User and password of an `Authorization: Basic` header; undefined when it is not one. */
-export function parseBasicHeader(header: string): { username: string; password: string } | undefined {
+export function parseBasicHeader(header: string): BasicCredentials | undefined {
   const encoded = /^basic\s+([A-Za-z0-9+/_=-]+)\s*$/i.exec(header)?.[1];
   if (encoded === undefined) return undefined;
   const text = Buffer.from(encoded, 'base64').toString('utf8');

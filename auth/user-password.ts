@@ -1,30 +1,52 @@
 import { Account } from '../db/entities/accounts';
-import type { AuthDeps } from './authentication';
-import { DISABLED_USER } from './authentication';
+import type { AuthDeps, Throttled } from './authentication';
+import { DISABLED_USER, throttled } from './authentication';
+import type { AdmittedAttempt } from './login-throttle';
+import { admitAttempt, countFailure, countSuccess, loginAttempt, withdrawAttempt } from './login-throttle';
 import { PasswordsBusyError } from './passwords';
 
 const WRONG_PASSWORD = 'Invalid Username or Password';
-const TOO_MANY = 'Too many login attempts. Please try again later.';
+/** Somebody else's attempt took our turn, or all places for hashing are taken. */
+const A_MOMENT_MS = 1000;
 
-export type PasswordOutcome =
-  { outcome: 'accepted'; account: Account } | { outcome: 'refused' | 'busy'; message: string };
+type PasswordOutcome =
+  { outcome: 'accepted'; account: Account } | { outcome: 'refused'; message: string } | Throttled;
+
+type PasswordDeps = Pick<AuthDeps, 'dataSource' | 'passwords' | 'now'>;
 
 /**
- * Proves a user by name or e-mail address. Unknown names, organizations and accounts without a password take as long
- * and say the same as a wrong password; only the right one learns that its account is disabled.
+ * Proves a user by name or e-mail address. Unknown names, organizations and accounts without a password take as long, say
+ * the same and are throttled like a wrong password; only the right one learns that its account is disabled.
  */
 export async function checkUserPassword(
-  deps: Pick<AuthDeps, 'dataSource' | 'passwords'>,
-  nameOrEmail: string,
-  password: string,
+  deps: PasswordDeps,
+  { username, password }: { username: string; password: string },
+  address: string | null,
 ): Promise<PasswordOutcome> {
-  const where = nameOrEmail.includes('@')
-    ? { email: nameOrEmail.toLowerCase(), kind: 'user' as const }
-    : { name: nameOrEmail, kind: 'user' as const };
+  const isEmail = username.includes('@');
+  const name = isEmail ? username.toLowerCase() : username;
+  const where = { ...(isEmail ? { email: name } : { name }), kind: 'user' as const };
   const account = await deps.dataSource.manager.findOneBy(Account, where);
+  const admission = await admitAttempt(deps, loginAttempt(account, name, address));
+  if (admission.outcome === 'throttled') return throttled(admission.waitMs);
   const right = await verifyUnlessBusy(deps, password, account?.passwordHash ?? null);
-  if (right === 'busy') return { outcome: 'busy', message: TOO_MANY };
-  if (!account || !right) return { outcome: 'refused', message: WRONG_PASSWORD };
+  return conclude(deps, admission, { account, right });
+}
+
+async function conclude(
+  deps: PasswordDeps,
+  admission: AdmittedAttempt,
+  { account, right }: { account: Account | null; right: boolean | 'busy' },
+): Promise<PasswordOutcome> {
+  if (right === 'busy') {
+    await withdrawAttempt(deps, admission);
+    return throttled(A_MOMENT_MS);
+  }
+  if (!account || !right) {
+    const isCounted = await countFailure(deps, admission);
+    return isCounted ? { outcome: 'refused', message: WRONG_PASSWORD } : throttled(A_MOMENT_MS);
+  }
+  await countSuccess(deps, admission);
   if (!account.enabled) return { outcome: 'refused', message: DISABLED_USER };
   return { outcome: 'accepted', account };
 }

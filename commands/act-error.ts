@@ -20,3 +20,14 @@ export class ActError extends Error {
     this.name = 'ActError';
   }
 }
+
+/** No password is looked at for a while: 429 with `Retry-After`. */
+export class LoginThrottledError extends ActError {
+  readonly retryAfterS: number;
+
+  constructor({ message, retryAfterS }: { message: string; retryAfterS: number }) {
+    super('limit', message);
+    this.name = 'LoginThrottledError';
+    this.retryAfterS = retryAfterS;
+  }
+}

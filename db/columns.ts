@@ -32,6 +32,7 @@ const flag: ValueTransformer = {
 
 interface Extra {
   nullable?: boolean;
+  primary?: boolean;
   default?: string | number;
   unique?: boolean;
 }

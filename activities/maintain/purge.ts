@@ -1,6 +1,7 @@
 import { heartbeat } from '@temporalio/activity';
 import type { DataSource } from 'typeorm';
 
+import { purgeLoginCounters } from '../../db/stores/login-throttle';
 import { purgeDelivered } from '../../db/stores/outbox';
 import { deleteExpiredUpload, findExpiredUploads } from '../../db/stores/uploads';
 import type { Storage } from '../../storage/driver';
@@ -16,7 +17,7 @@ export interface PurgeDeps {
 const KEPT_MS = 24 * 3600_000;
 const PAGE = 1000;
 
-/** Both work page by page, answer how much it was, and may be repeated. */
+/** All work page by page, answer how much it was, and may be repeated. */
 export function createPurgeActivities({ dataSource, storage, now }: PurgeDeps) {
   return {
     /** What was delivered a day ago; parked rows stay. */
@@ -44,6 +45,17 @@ export function createPurgeActivities({ dataSource, storage, now }: PurgeDeps) {
           heartbeat(purged);
         }
         if (page.length < PAGE) return purged;
+      }
+    },
+
+    /** Wrong passwords that count for nothing any more. */
+    async purgeLogins(): Promise<number> {
+      let purged = 0;
+      for (;;) {
+        const page = await purgeLoginCounters(dataSource.manager, now(), PAGE);
+        purged += page;
+        heartbeat(purged);
+        if (page === 0) return purged;
       }
     },
   };

@@ -11,7 +11,7 @@ import { findSession } from '../../auth/sessions';
 import type { Actor } from '../../commands/act';
 import { actorOf } from '../../commands/caller';
 import type { ApiDeps } from '../api-deps';
-import { PlainRefusal } from '../errors';
+import { tooManyLogins } from '../errors';
 import type { ApiRoute } from '../route';
 import type { BrowserCookies } from './csrf';
 
@@ -44,26 +44,29 @@ export async function authenticate(
   route: ApiRoute,
 ): Promise<Caller> {
   const header = request.headers.authorization;
+  const address = deps.clientAddress(request);
   const proof =
     header === undefined
       ? await proofByCookie(deps, cookies, request)
-      : { ...NOBODY, identity: await identityByHeader(deps, header, route) };
+      : { ...NOBODY, identity: await identityByHeader(deps, { header, address }, route) };
   return {
     ...proof,
-    actor: actorOf(proof.identity, deps.clientAddress(request)),
+    actor: actorOf(proof.identity, address),
     isProvenByHeader: header !== undefined && proof.identity.kind !== 'anonymous',
   };
 }
 
-async function identityByHeader(deps: ApiDeps, header: string, route: ApiRoute): Promise<Identity> {
+async function identityByHeader(
+  deps: ApiDeps,
+  { header, address }: { header: string; address: string | null },
+  route: ApiRoute,
+): Promise<Identity> {
   const token = /^bearer\s+(\S+)\s*$/i.exec(header)?.[1];
   if (token !== undefined) return (await authenticateBearer(deps, token)) ?? ANONYMOUS;
   const basic = route.basicAuth ? parseBasicHeader(header) : undefined;
   if (!basic) return ANONYMOUS;
-  const result = await authenticateBasic(deps, basic.username, basic.password);
-  if (result.outcome === 'busy') {
-    throw new PlainRefusal(429, { message: result.message }, { 'Retry-After': '1' });
-  }
+  const result = await authenticateBasic(deps, basic, address);
+  if (result.outcome === 'throttled') throw tooManyLogins(result);
   return result.outcome === 'accepted' ? result.identity : ANONYMOUS;
 }
 

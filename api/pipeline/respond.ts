@@ -26,6 +26,11 @@ export async function respond(response: ServerResponse, answer: ApiResponse): Pr
     sendText(response, answer.html);
     return;
   }
+  if (answer.text !== undefined) {
+    response.setHeader('Content-Type', 'text/plain; charset=utf-8');
+    sendText(response, answer.text);
+    return;
+  }
   if (answer.body === undefined) {
     response.end();
     return;

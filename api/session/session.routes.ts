@@ -34,9 +34,9 @@ export function createSessionRoutes(deps: ApiDeps): ApiRoute[] {
       access: 'user',
       sessionOnly: true,
       bodySchema: password,
-      async handle({ body, session }) {
+      async handle({ body, actor, session }) {
         if (!session) throw requiresAuthentication(true);
-        return signedIn(await inWords(verifySession(deps, session, body.password)));
+        return signedIn(await inWords(verifySession(deps, actor.ip, { session, password: body.password })));
       },
     }),
     route({
@@ -61,9 +61,8 @@ async function inWords(signingIn: Promise<NewSession>): Promise<NewSession> {
   try {
     return await signingIn;
   } catch (error) {
-    if (!(error instanceof ActError)) throw error;
-    const { message, reason } = error;
-    if (reason === 'limit') throw new PlainRefusal(429, { message }, { 'Retry-After': '1' });
+    if (!(error instanceof ActError) || error.reason !== 'forbidden') throw error;
+    const { message } = error;
     throw new PlainRefusal(403, { message, invalidCredentials: true, needsEmailVerification: false });
   }
 }

@@ -1,3 +1,4 @@
+import { forgetLoginFailures } from '../../auth/login-throttle';
 import type { Passwords } from '../../auth/passwords';
 import type { NewSession, SessionConfig } from '../../auth/sessions';
 import { createSession, endSessions } from '../../auth/sessions';
@@ -25,6 +26,7 @@ export async function changePassword(
     if (!account) throw new ActError('not-found', 'the user does not exist any more');
     await act.manager.update(Account, { id: accountId }, { passwordHash });
     await endSessions(act.manager, accountId);
+    await forgetLoginFailures(act.manager, accountId);
     const kind = actor.accountId === accountId ? 'account_change_password' : 'user_change_password';
     await writeAudit(act, kind, { namespaceId: accountId }, { username: account.name });
     if (!input.reopen) return null;

@@ -5,7 +5,7 @@ import { checkUserPassword } from '../../auth/user-password';
 import { Account } from '../../db/entities/accounts';
 import type { ActDeps, Actor } from '../act';
 import { runAct, writeAudit } from '../act';
-import { ActError } from '../act-error';
+import { ActError, LoginThrottledError } from '../act-error';
 
 export type SignInDeps = ActDeps & Pick<AuthDeps, 'passwords'> & { config: SessionConfig };
 
@@ -16,13 +16,13 @@ export interface Credentials {
   userAgent?: string;
 }
 
-/** Opens a session; a wrong pair is `forbidden` with "Invalid Username or Password", too many at once `limit`. */
+/** Opens a session; a wrong pair is `forbidden` with "Invalid Username or Password", too many of them {@link LoginThrottledError}. */
 export async function signIn(
   deps: SignInDeps,
   ip: string | null,
   { username, password, userAgent }: Credentials,
 ): Promise<NewSession> {
-  const account = await requirePassword(deps, username, password).catch(async (error: unknown) => {
+  const account = await requirePassword(deps, ip, { username, password }).catch(async (error: unknown) => {
     if (error instanceof ActError && error.reason === 'forbidden') {
       await recordFailure(deps, ip, { username, message: error.message, userAgent });
     }
@@ -66,10 +66,10 @@ async function recordFailure(
 /** The password typed once more: the session is fresh again, under another key. */
 export async function verifySession(
   deps: SignInDeps,
-  { id, identity }: OpenSession,
-  password: string,
+  ip: string | null,
+  { session: { id, identity }, password }: { session: OpenSession; password: string },
 ): Promise<NewSession> {
-  await requirePassword(deps, identity.name, password);
+  await requirePassword(deps, ip, { username: identity.name, password });
   return deps.dataSource.transaction((manager) =>
     renewSession(manager, deps.config, { id, nowMs: deps.now() }),
   );
@@ -90,8 +90,13 @@ export async function signOut(deps: ActDeps, actor: Actor): Promise<void> {
   });
 }
 
-async function requirePassword(deps: SignInDeps, username: string, password: string): Promise<Account> {
-  const result = await checkUserPassword(deps, username, password);
+async function requirePassword(
+  deps: SignInDeps,
+  ip: string | null,
+  credentials: Pick<Credentials, 'username' | 'password'>,
+): Promise<Account> {
+  const result = await checkUserPassword(deps, credentials, ip);
   if (result.outcome === 'accepted') return result.account;
-  throw new ActError(result.outcome === 'busy' ? 'limit' : 'forbidden', result.message);
+  if (result.outcome === 'throttled') throw new LoginThrottledError(result);
+  throw new ActError('forbidden', result.message);
 }

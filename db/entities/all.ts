@@ -1,6 +1,7 @@
 import * as accounts from './accounts';
 import * as builds from './builds';
 import * as content from './content';
+import * as logins from './logins';
 import * as notifications from './notifications';
 import { OutboxRow } from './outbox';
 import * as repositories from './repositories';
@@ -13,6 +14,8 @@ export const ENTITIES = [
   accounts.Session,
   accounts.OauthToken,
   accounts.ServiceKey,
+  logins.LoginBackoffRow,
+  logins.LoginFloodRow,
   repositories.Repository,
   repositories.RepositoryPermission,
   repositories.RepositoryToken,

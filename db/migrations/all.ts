@@ -6,6 +6,7 @@ import { Notifications1763700000004 } from './1763700000004-notifications';
 import { Scanning1763700000005 } from './1763700000005-scanning';
 import { Outbox1763700000006 } from './1763700000006-outbox';
 import { OutboxWaiting1763700000007 } from './1763700000007-outbox-waiting';
+import { LoginThrottle1763700000010 } from './1763700000010-login-throttle';
 
 /** In the order they run. */
 export const MIGRATIONS = [
@@ -17,4 +18,5 @@ export const MIGRATIONS = [
   Scanning1763700000005,
   Outbox1763700000006,
   OutboxWaiting1763700000007,
+  LoginThrottle1763700000010,
 ];

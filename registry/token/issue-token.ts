@@ -1,3 +1,5 @@
+import type { IncomingMessage } from 'node:http';
+
 import { authenticateBasic, parseBasicHeader } from '../../auth/basic';
 import { credentialProof } from '../../auth/credential-proof';
 import type { Identity } from '../../auth/identity';
@@ -17,7 +19,7 @@ export async function issueToken(exchange: Exchange, registry: Registry): Promis
   const { deps, tokens, content } = registry;
   const audience = audienceOf(query, deps.config.SERVER_HOSTNAME);
   const scopes = parseScopes(query.getAll('scope'));
-  const identity = await identify(req.headers.authorization, registry, query.has('scope'));
+  const identity = await identify(req, registry, query.has('scope'));
   const proof = await credentialProof(deps.dataSource.manager, identity);
   if (proof === undefined) throw unauthorized(deps.config, {}, 'this account is gone or disabled');
   const grants = await decideGrants(registry, identity, scopes);
@@ -57,25 +59,26 @@ function audienceOf(query: URLSearchParams, host: string): string {
 }
 
 async function identify(
-  header: string | undefined,
-  { deps }: Registry,
+  req: IncomingMessage,
+  { deps, clientAddress }: Registry,
   hasScope: boolean,
 ): Promise<Identity> {
+  const header = req.headers.authorization;
   if (header === undefined) {
     if (hasScope && deps.config.FEATURE_ANONYMOUS_ACCESS) return ANONYMOUS;
     throw unauthorized(deps.config, {});
   }
   const credentials = parseBasicHeader(header);
   if (!credentials) throw unauthorized(deps.config, {}, 'the Authorization header is not of the kind Basic');
-  const result = await authenticateBasic(deps, credentials.username, credentials.password);
+  const result = await authenticateBasic(deps, credentials, clientAddress(req));
   switch (result.outcome) {
     case 'accepted':
       return result.identity;
-    case 'busy':
+    case 'throttled':
       throw new RegistryError(
         'TOOMANYREQUESTS',
         {},
-        { message: result.message, headers: { 'Retry-After': '1' } },
+        { message: result.message, headers: { 'Retry-After': String(result.retryAfterS) } },
       );
     case 'refused':
       throw unauthorized(deps.config, {}, result.message);

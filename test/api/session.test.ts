@@ -77,6 +77,44 @@ describe('sessions and CSRF', () => {
     }
   });
 
+  it('tells in plain text who tried too often to wait', async () => {
+    const { account } = await buildUser(api.dataSource, { password: PASSWORD });
+    const browser = api.browser();
+    const entries = async () => (await auditOf(api.dataSource, account.id)).length;
+    assert.equal((await browser.signIn(account.name, 'wrong-password')).status, 403);
+    const logged = await entries();
+    for (const password of ['wrong-password', PASSWORD]) {
+      const answer = await browser.signIn(account.name, password);
+      assert.deepEqual(
+        [answer.status, answer.body, answer.headers.get('retry-after')],
+        [429, 'Too many login attempts. Please try again in 1 s.', '1'],
+      );
+      assert.equal(answer.headers.get('content-type'), 'text/plain; charset=utf-8');
+    }
+    // What was not looked at is no failure, and must not fill the log.
+    assert.equal(await entries(), logged);
+    nowMs += 500;
+    assert.equal((await browser.signIn(account.name, PASSWORD)).status, 200);
+  });
+
+  it('lets whoever is signed in go on while others guess at the password', async () => {
+    const { account, browser } = await signedIn();
+    const token = await api.tokenOf(account);
+    assert.equal((await api.browser().signIn(account.name, 'wrong-password')).status, 403);
+    assert.equal((await api.browser().signIn(account.name, PASSWORD)).status, 429);
+    assert.equal((await browser.call('GET', '/user/')).status, 200);
+    assert.equal((await api.call('GET', '/user/', { token })).status, 200);
+  });
+
+  it('throttles the verification of a session too', async () => {
+    const { browser } = await signedIn();
+    const verify = (password: string) => browser.call('POST', '/signin/verify', { json: { password } });
+    assert.equal((await verify('wrong-password')).status, 403);
+    const answer = await verify(PASSWORD);
+    assert.deepEqual([answer.status, answer.headers.get('retry-after')], [429, '1']);
+    assert.equal((await browser.call('GET', '/user/')).status, 200);
+  });
+
   it('asks for the token on sign-in too', async () => {
     const { account } = await buildUser(api.dataSource, { password: PASSWORD });
     const json = { username: account.name, password: PASSWORD };
@@ -153,6 +191,7 @@ describe('sessions and CSRF', () => {
     const oldCookie = browser.cookie;
     const wrong = await browser.call('POST', '/signin/verify', { json: { password: 'wrong-password' } });
     assert.deepEqual([wrong.status, wrong.body.invalidCredentials], [403, true]);
+    nowMs += 1000;
     const right = await browser.call('POST', '/signin/verify', { json: { password: PASSWORD } });
     assert.deepEqual([right.status, right.body], [200, { success: true }]);
     assert.equal((await browser.call('GET', '/user/')).status, 200);

@@ -131,6 +131,9 @@ describe('the push webhook', () => {
     const unknown = await post('//webhooks/push/trigger/00000000-0000-4000-8000-000000000000');
     assert.deepEqual([unknown.status, unknown.body], [404, { error: 'Not Found' }]);
     const target = `//webhooks/push/trigger/${uuid}`;
+    const byUser = await post(target, account.name, 'a good password');
+    const build = await api.dataSource.manager.findOneByOrFail(Build, { uuid: byUser.body.build_id });
+    assert.equal(build.manualAccountId, account.id);
     for (const answer of [
       await post(target),
       await post(target, '$token', 'A'.repeat(64)),
@@ -140,9 +143,6 @@ describe('the push webhook', () => {
       assert.deepEqual([answer.status, answer.body], [403, { error: 'Permission Denied' }]);
     }
     assert.equal((await post(target, '$token', password)).status, 200);
-    const byUser = await post(target, account.name, 'a good password');
-    const build = await api.dataSource.manager.findOneByOrFail(Build, { uuid: byUser.body.build_id });
-    assert.equal(build.manualAccountId, account.id);
   });
 
   it('ignores sessions: a page of somebody else can start nothing', async () => {

@@ -6,11 +6,10 @@ import { join } from 'node:path';
 
 import type { DataSource } from 'typeorm';
 
-import { authenticateBasic } from '../../auth/basic';
 import { authenticateBearer } from '../../auth/bearer';
 import { createDataSource } from '../../db/data-source';
 import { OutboxRow } from '../../db/entities/outbox';
-import { testAuthDeps } from '../support/auth-deps';
+import { proveBasic, testAuthDeps } from '../support/auth-deps';
 import { emptyDatabase, TEST_SECRET_KEY } from '../support/database';
 
 const ROOT = join(__dirname, '..', '..');
@@ -96,18 +95,18 @@ describe('the command line', () => {
     await writeFile(file, 'another-horse\n');
     const other = await slipway(create);
     assert.deepEqual(other, { code: 1, stdout: '', stderr: 'slipway: user "boss" already exists\n' });
-    const result = await authenticateBasic(testAuthDeps(db), 'boss@example.test', 'correct-horse');
+    const result = await proveBasic(testAuthDeps(db), 'boss@example.test', 'correct-horse');
     assert.ok(result.outcome === 'accepted' && result.identity.kind === 'user' && result.identity.superuser);
   });
 
   it('makes up a password and prints it when none is given, and sets another one', async () => {
     const made = await slipway(['admin', 'user', 'create', 'ann']);
     const first = /^password: (\S{20})$/m.exec(made.stdout)?.[1] ?? '';
-    assert.equal((await authenticateBasic(testAuthDeps(db), 'ann', first)).outcome, 'accepted');
+    assert.equal((await proveBasic(testAuthDeps(db), 'ann', first)).outcome, 'accepted');
     const set = await slipway(['admin', 'user', 'password', 'ann']);
     const second = /^password: (\S{20})$/m.exec(set.stdout)?.[1] ?? '';
-    assert.equal((await authenticateBasic(testAuthDeps(db), 'ann', second)).outcome, 'accepted');
-    assert.equal((await authenticateBasic(testAuthDeps(db), 'ann', first)).outcome, 'refused');
+    assert.equal((await proveBasic(testAuthDeps(db), 'ann', second)).outcome, 'accepted');
+    assert.equal((await proveBasic(testAuthDeps(db), 'ann', first)).outcome, 'refused');
   });
 
   it('prints a bearer token and nothing else', async () => {

@@ -30,6 +30,7 @@ describe('docker', function () {
   let config: string;
   let host: string;
   let image: string;
+  const nowMs = Date.now();
 
   before(async function () {
     if (reason !== undefined) {
@@ -37,7 +38,8 @@ describe('docker', function () {
       return this.skip();
     }
     host = await dockerHost();
-    registry = await startRegistry();
+    // The clock stands still: half a second after a wrong password may be over before the client has started again.
+    registry = await startRegistry({ now: () => nowMs });
     const { account } = await buildUser(registry.dataSource, { password: 'secret' });
     user = account.name;
     config = mkdtempSync(join(tmpdir(), 'slipway-test-docker-'));
@@ -52,11 +54,18 @@ describe('docker', function () {
   });
 
   const docker = (...args: string[]) => run('docker', ['--host', host, '--config', config, ...args]);
-  const login = (password: string) =>
-    docker('login', '--username', user, '--password', password, registry.host);
+  const login = (password: string, name = user) =>
+    docker('login', '--username', name, '--password', password, registry.host);
 
   it('is told that a password is wrong', async () => {
-    await assert.rejects(login('wrong'), /unauthorized|Invalid Username or Password/i);
+    const { account } = await buildUser(registry.dataSource, { password: 'secret' });
+    await assert.rejects(login('wrong', account.name), /unauthorized|Invalid Username or Password/i);
+  });
+
+  it('is told to wait after a wrong password', async () => {
+    const { account } = await buildUser(registry.dataSource, { password: 'secret' });
+    await assert.rejects(login('wrong', account.name));
+    await assert.rejects(login('secret', account.name), /Too many login attempts/);
   });
 
   it('logs in, pushes, and pulls back the same image', async () => {

@@ -54,7 +54,7 @@ describe('skopeo', function () {
 
   const skopeo = (...args: string[]) =>
     run('skopeo', ['--override-arch=amd64', '--override-os=linux', '--insecure-policy', ...args]);
-  const creds = (password = 'secret') => `${user}:${password}`;
+  const creds = (password = 'secret', name = user) => `${name}:${password}`;
   const source = (tag = 'one') => `oci:${join(folder, 'layout')}:${tag}`;
   const push = (from: string, to: string) =>
     skopeo('copy', '--dest-tls-verify=false', `--dest-creds=${creds()}`, from, to);
@@ -141,11 +141,12 @@ describe('skopeo', function () {
   });
 
   it('is told when the password is wrong or the permission is missing', async () => {
+    const { account } = await buildUser(registry.dataSource, { password: 'secret' });
+    const wrong = creds('wrong', account.name);
     await assert.rejects(
-      skopeo('copy', '--dest-tls-verify=false', `--dest-creds=${creds('wrong')}`, source(), `${image}:v1`),
+      skopeo('copy', '--dest-tls-verify=false', `--dest-creds=${wrong}`, source(), `${image}:v1`),
       /unauthorized|invalid username\/password/i,
     );
-    const { account } = await buildUser(registry.dataSource);
     const { name } = await buildRepository(registry.dataSource, { namespace: account });
     const theirs = `docker://${registry.host}/${account.name}/${name}:v1`;
     await assert.rejects(push(source(), theirs), /unauthorized|denied|authentication required/i);

@@ -92,8 +92,9 @@ describe('registry tokens', () => {
   });
 
   it('are refused to wrong credentials, with a reason and a challenge', async () => {
+    const { account } = await buildUser(registry.dataSource, { password: 'secret' });
     for (const [name, password] of [
-      [owner.account.name, 'wrong'],
+      [account.name, 'wrong'],
       ['nobody-at-all', 'secret'],
       [`${owner.account.name}+robot`, 'A'.repeat(64)],
       ['$token', 'A'.repeat(64)],

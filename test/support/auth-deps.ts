@@ -1,6 +1,9 @@
+import { randomBytes } from 'node:crypto';
+
 import type { DataSource } from 'typeorm';
 
-import type { AuthDeps } from '../../auth/authentication';
+import type { AuthDeps, AuthOutcome } from '../../auth/authentication';
+import { authenticateBasic } from '../../auth/basic';
 import { Passwords } from '../../auth/passwords';
 import type { SessionConfig } from '../../auth/sessions';
 import type { AccountDefaults } from '../../commands/accounts/insert-account';
@@ -20,6 +23,17 @@ export type TestAuthDeps = AuthDeps & {
 /** Who acts in a test, from an address of the documentation's range. */
 export function callerOf(identity: Identity): Caller {
   return { identity, actor: actorOf(identity, '192.0.2.7') };
+}
+
+/** Basic credentials from an address of their own, so that a wrong pair throttles no pair that follows. */
+export function proveBasic(deps: AuthDeps, username: string, password: string): Promise<AuthOutcome> {
+  return authenticateBasic(deps, { username, password }, uniqueAddress());
+}
+
+/** One of the documentation's range, in a network of its own. */
+export function uniqueAddress(): string {
+  const [a, b, c] = [0, 1, 2].map(() => randomBytes(2).toString('hex'));
+  return `2001:db8:${a}:${b}::${c}`;
 }
 
 /** What `auth/` and `commands/accounts` need, with everything at its default. */

@@ -6,6 +6,7 @@ import type { DataSource } from 'typeorm';
 import type { PurgeActivities } from '../../activities/maintain/purge';
 import { createPurgeActivities } from '../../activities/maintain/purge';
 import { Upload } from '../../db/entities/content';
+import { LoginBackoffRow, LoginFloodRow } from '../../db/entities/logins';
 import { OutboxRow } from '../../db/entities/outbox';
 import { purgeExpired } from '../../workflows/purge-expired';
 import { QUEUES } from '../../workflows/shared/queues';
@@ -94,6 +95,25 @@ describe('purgeExpired', function () {
     assert.deepEqual(
       rest.map((one) => one.storageKey),
       ['young'],
+    );
+  });
+
+  it('forgets wrong passwords when their time has come', async () => {
+    const counted = { subject: 'a'.repeat(64), failures: 1, blockedUntilMs: 1 };
+    await dataSource.manager.insert(LoginBackoffRow, [
+      { ...counted, address: '192.0.2.1', expiresAtMs: now },
+      { ...counted, address: '192.0.2.2', expiresAtMs: now + 1 },
+    ]);
+    await dataSource.manager.insert(LoginFloodRow, [
+      { scope: '192.0.2.1', drainedAtMs: now },
+      { scope: '192.0.2.2', drainedAtMs: now + 1 },
+    ]);
+    assert.equal((await purge('logins', activities())).logins, 2);
+    const backoffs = await dataSource.manager.find(LoginBackoffRow);
+    const floods = await dataSource.manager.find(LoginFloodRow);
+    assert.deepEqual(
+      [backoffs.map((one) => one.address), floods.map((one) => one.scope)],
+      [['192.0.2.2'], ['192.0.2.2']],
     );
   });
 });

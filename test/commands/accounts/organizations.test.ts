@@ -3,7 +3,6 @@ import assert from 'node:assert/strict';
 import type { DataSource } from 'typeorm';
 
 import { namespaceAccess } from '../../../auth/access';
-import { authenticateBasic } from '../../../auth/basic';
 import type { Identity } from '../../../auth/identity';
 import { ANONYMOUS } from '../../../auth/identity';
 import { createOrganization } from '../../../commands/accounts/create-organization';
@@ -12,7 +11,7 @@ import { addTeamMember, createTeam } from '../../../commands/accounts/teams';
 import { Account, Team, TeamMember } from '../../../db/entities/accounts';
 import { RepositoryPermission } from '../../../db/entities/repositories';
 import { auditOf } from '../../support/audit';
-import { callerOf, testAuthDeps } from '../../support/auth-deps';
+import { callerOf, proveBasic, testAuthDeps } from '../../support/auth-deps';
 import { sharedDatabase } from '../../support/database';
 import {
   buildOrganization,
@@ -136,7 +135,7 @@ describe('robots', () => {
     const robot = await createRobot(deps, caller, { namespace: organization.name, shortName: 'ci' });
     assert.equal(robot.name, `${organization.name}+ci`);
     assert.match(robot.robotToken ?? '', /^[A-Z0-9]{64}$/);
-    const result = await authenticateBasic(deps, robot.name, robot.robotToken ?? '');
+    const result = await proveBasic(deps, robot.name, robot.robotToken ?? '');
     assert.equal(result.outcome, 'accepted');
     assert.deepEqual(await auditOf(db, organization.id), [
       {
@@ -202,8 +201,8 @@ describe('robots', () => {
     const deps = testAuthDeps(db);
     const name = { namespace: organization.name, shortName: 'ci' };
     const renewed = await regenerateRobotToken(deps, caller, name);
-    assert.equal((await authenticateBasic(deps, account.name, token)).outcome, 'refused');
-    assert.equal((await authenticateBasic(deps, account.name, renewed.robotToken ?? '')).outcome, 'accepted');
+    assert.equal((await proveBasic(deps, account.name, token)).outcome, 'refused');
+    assert.equal((await proveBasic(deps, account.name, renewed.robotToken ?? '')).outcome, 'accepted');
   });
 
   it('are deleted with their permissions, and only once', async () => {

@@ -137,9 +137,12 @@ describe('signing in', () => {
     const { key } = await signIn(deps, null, { username: account.name, password: PASSWORD });
     const session = (await findSession(deps, key)) ?? assert.fail();
     nowMs += 3_600_000;
-    await assert.rejects(verifySession(deps, session, 'wrong'), { reason: 'forbidden' });
+    await assert.rejects(verifySession(deps, null, { session, password: 'wrong' }), { reason: 'forbidden' });
     assert.ok(await findSession(deps, key));
-    const renewed = await verifySession(deps, session, PASSWORD);
+    const tooSoon = verifySession(deps, null, { session, password: PASSWORD });
+    await assert.rejects(tooSoon, { reason: 'limit', retryAfterS: 1 });
+    nowMs += 500;
+    const renewed = await verifySession(deps, null, { session, password: PASSWORD });
     assert.equal(await findSession(deps, key), undefined);
     assert.equal((await findSession(deps, renewed.key))?.loginAtMs, nowMs);
   });
@@ -178,7 +181,17 @@ describe('changing a password', () => {
     assert.ok(await authenticateBearer(deps, bearer.token));
     const credentials = { username: account.name, password: PASSWORD };
     await assert.rejects(signIn(deps, null, credentials), { reason: 'forbidden' });
-    await signIn(deps, null, { ...credentials, password: 'another-horse' });
+    await signIn(deps, '192.0.2.7', { ...credentials, password: 'another-horse' });
+  });
+
+  it('ends the wait for those who typed the old one wrongly', async () => {
+    const { account } = await buildUser(db, { password: PASSWORD });
+    const deps = testAuthDeps(db);
+    const attempt = (password: string) => signIn(deps, null, { username: account.name, password });
+    await assert.rejects(attempt('wrong'), { reason: 'forbidden' });
+    await assert.rejects(attempt(PASSWORD), { reason: 'limit' });
+    await changePassword(deps, SYSTEM, { accountId: account.id, password: 'another-horse' });
+    await attempt('another-horse');
   });
 
   it('refuses a weak one and an account that is gone', async () => {
