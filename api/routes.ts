@@ -1,4 +1,5 @@
 import type { ApiDeps } from './api-deps';
+import { createAppTokenRoutes } from './app-tokens/app-tokens.routes';
 import { createBellRoutes } from './bell/bell.routes';
 import { createBuildRoutes } from './builds/builds.routes';
 import { createHealthRoutes } from './instance/health.routes';
@@ -27,6 +28,7 @@ export function createApiRoutes(deps: ApiDeps): ApiRoute[] {
     ...createCsrfRoutes(),
     ...createSessionRoutes(deps),
     ...createUserRoutes(deps),
+    ...createAppTokenRoutes(deps),
     ...createBellRoutes(deps),
     ...createOrganizationRoutes(deps),
     ...createRobotRoutes(deps),

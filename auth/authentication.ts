@@ -15,9 +15,15 @@ export interface AuthDeps {
   passwords: Passwords;
   config: Pick<
     Config,
-    'SUPER_USERS' | 'GLOBAL_READONLY_SUPER_USERS' | 'ROBOTS_DISALLOW' | 'ROBOTS_WHITELIST'
+    | 'SUPER_USERS'
+    | 'GLOBAL_READONLY_SUPER_USERS'
+    | 'ROBOTS_DISALLOW'
+    | 'ROBOTS_WHITELIST'
+    | 'FEATURE_APP_SPECIFIC_TOKENS'
   >;
 }
+
+type UserIdentity = Extract<Identity, { kind: 'user' }>;
 
 export type AuthOutcome =
   | { outcome: 'accepted'; identity: Identity }
@@ -53,9 +59,8 @@ export function throttled(waitMs: number): Throttled {
 export function userIdentity(
   config: Pick<Config, 'SUPER_USERS' | 'GLOBAL_READONLY_SUPER_USERS'>,
   account: Account,
-  via: 'session' | 'password' | 'oauth',
-  scopes: Caps = null,
-): Extract<Identity, { kind: 'user' }> {
+  { via, scopes = null, token }: Pick<UserIdentity, 'via' | 'token'> & { scopes?: Caps },
+): UserIdentity {
   const { name } = account;
   const isSuperuser = account.superuser || config.SUPER_USERS.includes(name);
   const isAuditor = config.GLOBAL_READONLY_SUPER_USERS.includes(name);
@@ -66,5 +71,6 @@ export function userIdentity(
     superuser: isSuperuser && !isAuditor && allowsSuperuser(scopes),
     via,
     scopes,
+    ...(token && { token }),
   };
 }

@@ -1,6 +1,7 @@
 import { Account } from '../db/entities/accounts';
 import { findRepositoryToken } from '../db/stores/repository-tokens';
 import { parseRobotName } from '../model/names';
+import { checkAppToken } from './app-tokens';
 import type { AuthDeps, AuthOutcome } from './authentication';
 import { accepted, DISABLED_USER, refused, userIdentity } from './authentication';
 import { checkBearer } from './bearer';
@@ -18,11 +19,12 @@ export async function authenticateBasic(
   address: string | null,
 ): Promise<AuthOutcome> {
   if (username === '$token') return checkRepositoryToken(deps, password);
+  if (username === '$app') return checkAppToken(deps, password);
   if (username === '$oauthtoken') return checkBearer(deps, password);
   if (parseRobotName(username)) return checkRobot(deps, username, password);
   const result = await checkUserPassword(deps, { username, password }, address);
   if (result.outcome !== 'accepted') return result;
-  return accepted(userIdentity(deps.config, result.account, 'password'));
+  return accepted(userIdentity(deps.config, result.account, { via: 'password' }));
 }
 
 interface BasicCredentials {

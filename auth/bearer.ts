@@ -24,5 +24,7 @@ export async function checkBearer(deps: BearerDeps, text: string): Promise<AuthO
   const account = await manager.findOneBy(Account, { id: row.accountId, kind: 'user' });
   if (!account?.enabled) return refused('Granter of the oauth access token is disabled');
   const scopes = parseScopes(row.scopes);
-  return scopes ? accepted(userIdentity(deps.config, account, 'oauth', scopes)) : unknown;
+  if (!scopes) return unknown;
+  const token = { kind: 'oauth', uuid: row.uuid, title: row.title } as const;
+  return accepted(userIdentity(deps.config, account, { via: 'oauth', scopes, token }));
 }

@@ -20,7 +20,9 @@ export type Identity =
       accountId: number;
       name: string;
       superuser: boolean;
-      via: 'session' | 'password' | 'oauth';
+      via: 'session' | 'password' | 'oauth' | 'app-token';
+      /** The bearer or app token that was presented: it may be revoked on its own. */
+      token?: { kind: 'oauth' | 'app'; uuid: string; title: string };
       /** The caps of a bearer token; null is a direct login, without caps. */
       scopes: readonly Scope[] | null;
     }

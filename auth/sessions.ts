@@ -60,7 +60,13 @@ export async function findSession(
   const account = await manager.findOneBy(Account, { id: row.accountId, kind: 'user' });
   if (!account?.enabled) return undefined;
   const { id, csrfToken, loginAtMs, expiresAtMs } = row;
-  return { id, identity: userIdentity(deps.config, account, 'session'), csrfToken, loginAtMs, expiresAtMs };
+  return {
+    id,
+    identity: userIdentity(deps.config, account, { via: 'session' }),
+    csrfToken,
+    loginAtMs,
+    expiresAtMs,
+  };
 }
 
 /** The password was typed again: the session counts as fresh, under a new key and a new CSRF token. */

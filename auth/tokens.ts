@@ -2,6 +2,7 @@ import { createHash, randomInt, randomUUID, timingSafeEqual } from 'node:crypto'
 
 import type { EntityManager } from 'typeorm';
 
+import type { AppToken } from '../db/entities/accounts';
 import { RepositoryToken } from '../db/entities/repositories';
 import type { TokenWithBuild } from '../db/stores/repository-tokens';
 import { isFinalPhase } from '../model/phases';
@@ -11,6 +12,8 @@ const UPPER = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789';
 const MIXED = `${UPPER}abcdefghijklmnopqrstuvwxyz`;
 /** Characters of the code, and of the secret, of a repository token. */
 export const TOKEN_HALF = 32;
+/** Characters of the code, and of the secret, of an app token. */
+export const APP_TOKEN_HALF = 60;
 /** Characters of the lookup half, and of the secret half, of a bearer token. */
 export const BEARER_HALF = 20;
 
@@ -22,6 +25,16 @@ export function newRobotToken(): string {
 /** The two halves of a bearer token, 20 characters each. */
 export function newBearerToken(): { lookup: string; secret: string } {
   return { lookup: randomText(MIXED, BEARER_HALF), secret: randomText(MIXED, BEARER_HALF) };
+}
+
+export function newAppToken(): Pick<AppToken, 'uuid' | 'code' | 'secret'> {
+  const [code, secret] = [randomText(UPPER, APP_TOKEN_HALF), randomText(UPPER, APP_TOKEN_HALF)];
+  return { uuid: randomUUID(), code, secret };
+}
+
+/** 120 characters A–Z and 0–9, for user `$app`. */
+export function appTokenPassword({ code, secret }: Pick<AppToken, 'code' | 'secret'>): string {
+  return code + secret;
 }
 
 /** What is stored of a secret that carries enough chance to need no slow hash. */

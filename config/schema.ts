@@ -68,6 +68,9 @@ export const configSchema = z.object({
   FEATURE_BUILD_SUPPORT: flag.default(true),
   FEATURE_SECURITY_SCANNER: flag.default(true),
   FEATURE_READER_BUILD_LOGS: flag.default(false),
+  FEATURE_APP_SPECIFIC_TOKENS: flag.default(true),
+  /** How long app tokens live; for ever by default. */
+  APP_SPECIFIC_TOKEN_EXPIRATION: duration.optional(),
   CREATE_PRIVATE_REPO_ON_PUSH: flag.default(true),
   BROWSER_API_CALLS_XHR_ONLY: flag.default(true),
   CORS_ORIGIN: z.string().default('*'),

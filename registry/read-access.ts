@@ -59,7 +59,9 @@ export class ReadAccess {
 
   private async look(token: ProvenToken, path: RepositoryPath, nowMs: number): Promise<ReadDecision> {
     const { manager } = this.deps.dataSource;
-    if ((await credentialProof(manager, token.identity)) !== token.proof) return { outcome: 'token-revoked' };
+    if ((await credentialProof(manager, token.identity, nowMs)) !== token.proof) {
+      return { outcome: 'token-revoked' };
+    }
     const { policy } = this.deps;
     const access = await repositoryAccess(manager, token.identity, path, { policy, nowMs });
     if (!access.role && !(access.mayCreate && !access.repository)) return { outcome: 'refused' };

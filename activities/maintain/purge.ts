@@ -1,6 +1,7 @@
 import { heartbeat } from '@temporalio/activity';
 import type { DataSource } from 'typeorm';
 
+import { purgeAppTokens } from '../../db/stores/app-tokens';
 import { purgeLoginCounters } from '../../db/stores/login-throttle';
 import { purgeDelivered } from '../../db/stores/outbox';
 import { deleteExpiredUpload, findExpiredUploads } from '../../db/stores/uploads';
@@ -48,11 +49,13 @@ export function createPurgeActivities({ dataSource, storage, now }: PurgeDeps) {
       }
     },
 
-    /** Wrong passwords that count for nothing any more. */
+    /** Wrong passwords that count for nothing any more, and app tokens that expired a day ago. */
     async purgeLogins(): Promise<number> {
+      const { manager } = dataSource;
       let purged = 0;
       for (;;) {
-        const page = await purgeLoginCounters(dataSource.manager, now(), PAGE);
+        const counters = await purgeLoginCounters(manager, now(), PAGE);
+        const page = counters + (await purgeAppTokens(manager, now() - KEPT_MS, PAGE));
         purged += page;
         heartbeat(purged);
         if (page === 0) return purged;

@@ -44,6 +44,7 @@ function presentConfig(config: Config) {
     },
     features: {
       ANONYMOUS_ACCESS: config.FEATURE_ANONYMOUS_ACCESS,
+      APP_SPECIFIC_TOKENS: config.FEATURE_APP_SPECIFIC_TOKENS,
       BUILD_SUPPORT: config.FEATURE_BUILD_SUPPORT,
       DIRECT_LOGIN: true,
       MAILING: config.FEATURE_MAILING,

@@ -67,7 +67,12 @@ async function identityByHeader(
   if (!basic) return ANONYMOUS;
   const result = await authenticateBasic(deps, basic, address);
   if (result.outcome === 'throttled') throw tooManyLogins(result);
-  return result.outcome === 'accepted' ? result.identity : ANONYMOUS;
+  return result.outcome === 'accepted' && !isForRegistryOnly(result.identity) ? result.identity : ANONYMOUS;
+}
+
+/** App tokens were made for clients of the registry (lifecycle spec 16). */
+function isForRegistryOnly(identity: Identity): boolean {
+  return identity.kind === 'user' && identity.via === 'app-token';
 }
 
 async function proofByCookie(

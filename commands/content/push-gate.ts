@@ -31,7 +31,7 @@ export async function openForWrite(
   pusher: Pusher,
   { path, lock }: Opening,
 ): Promise<OpenRepository> {
-  await recheckPusher(act.manager, pusher);
+  await recheckPusher(act, pusher);
   return opened(await requireRepository(act, deps, pusher.identity, path, { role: 'write', lock }));
 }
 

@@ -1,6 +1,6 @@
-import type { EntityManager } from 'typeorm';
-
 import { credentialProof } from '../../auth/credential-proof';
+import type { Identity } from '../../auth/identity';
+import type { Act } from '../act';
 import { ActError } from '../act-error';
 import type { Caller } from '../caller';
 
@@ -12,9 +12,9 @@ export interface Pusher extends Caller {
 }
 
 /** Refuses a caller whose credentials were changed or switched off since its token was issued. */
-export async function recheckPusher(manager: EntityManager, { identity, proof }: Pusher): Promise<void> {
+export async function recheckPusher({ manager, nowMs }: Act, { identity, proof }: Pusher): Promise<void> {
   if (proof === undefined) return;
-  if ((await credentialProof(manager, identity)) !== proof) {
+  if ((await credentialProof(manager, identity, nowMs)) !== proof) {
     throw new ActError('unauthorized', 'the credentials behind this token are no longer valid', 'token');
   }
 }
@@ -24,7 +24,7 @@ export function auditPusher({ identity, userAgent }: Pusher): Record<string, unk
   const agent = userAgent === undefined ? {} : { 'user-agent': userAgent };
   switch (identity.kind) {
     case 'user':
-      return { username: identity.name, ...agent };
+      return { username: identity.name, ...tokenKeys(identity), ...agent };
     case 'robot':
       return { username: identity.name, is_robot: true, ...agent };
     case 'repository-token':
@@ -34,4 +34,12 @@ export function auditPusher({ identity, userAgent }: Pusher): Record<string, unk
     default:
       return identity satisfies never;
   }
+}
+
+function tokenKeys({ token }: Extract<Identity, { kind: 'user' }>): Record<string, unknown> {
+  if (!token) return {};
+  const { kind, uuid, title } = token;
+  return kind === 'oauth'
+    ? { oauth_token_id: uuid }
+    : { app_specific_token: uuid, app_specific_token_title: title };
 }

@@ -86,6 +86,26 @@ export class OauthToken {
   @Big() expiresAtMs: number;
 }
 
+/** A password that a person made for a client, for user `$app` in the registry (api spec 21). */
+@Entity('app_token')
+@Index('app_token_expiry', ['expiresAtMs'])
+export class AppToken {
+  @Id() id: number;
+  @Uuid({ unique: true }) uuid: string;
+  @ForeignKey(() => Account, { onDelete: 'CASCADE' })
+  @Ref()
+  accountId: number;
+  @Text(255) title: string;
+  /** First 60 characters of the password. */
+  @Text(60, { unique: true }) code: string;
+  /** The rest of it; sealed, as it is shown again to its owner. */
+  @Sealed() secret: string;
+  @Big() createdAtMs: number;
+  /** Null lives until it is revoked. */
+  @Big({ nullable: true }) expiresAtMs: number | null;
+  @Big({ nullable: true }) lastAccessedMs: number | null;
+}
+
 /** Key pairs that sign registry tokens; the public half is shared by every process through this table. */
 @Entity('service_key')
 export class ServiceKey {

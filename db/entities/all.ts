@@ -13,6 +13,7 @@ export const ENTITIES = [
   accounts.TeamMember,
   accounts.Session,
   accounts.OauthToken,
+  accounts.AppToken,
   accounts.ServiceKey,
   logins.LoginBackoffRow,
   logins.LoginFloodRow,

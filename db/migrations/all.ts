@@ -7,6 +7,7 @@ import { Scanning1763700000005 } from './1763700000005-scanning';
 import { Outbox1763700000006 } from './1763700000006-outbox';
 import { OutboxWaiting1763700000007 } from './1763700000007-outbox-waiting';
 import { LoginThrottle1763700000010 } from './1763700000010-login-throttle';
+import { AppTokens1763700000011 } from './1763700000011-app-tokens';
 
 /** In the order they run. */
 export const MIGRATIONS = [
@@ -19,4 +20,5 @@ export const MIGRATIONS = [
   Outbox1763700000006,
   OutboxWaiting1763700000007,
   LoginThrottle1763700000010,
+  AppTokens1763700000011,
 ];

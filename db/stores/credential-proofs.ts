@@ -1,5 +1,7 @@
 import type { EntityManager } from 'typeorm';
 
+const TOKEN_TABLES = { oauth: 'oauth_token', app: 'app_token' } as const;
+
 export interface StoredCredential {
   enabled: number;
   superuser: number;
@@ -17,4 +19,17 @@ export async function storedCredential(
     [accountId],
   );
   return rows[0];
+}
+
+/** Whether a bearer or app token of an account is still there and has not expired. */
+export async function hasLiveToken(
+  manager: EntityManager,
+  { kind, uuid, accountId, nowMs }: { kind: 'oauth' | 'app'; uuid: string; accountId: number; nowMs: number },
+): Promise<boolean> {
+  const rows = await manager.query<unknown[]>(
+    `SELECT 1 FROM ${TOKEN_TABLES[kind]}
+      WHERE uuid = ? AND account_id = ? AND (expires_at_ms IS NULL OR expires_at_ms > ?)`,
+    [uuid, accountId, nowMs],
+  );
+  return rows.length > 0;
 }

@@ -20,7 +20,7 @@ export async function issueToken(exchange: Exchange, registry: Registry): Promis
   const audience = audienceOf(query, deps.config.SERVER_HOSTNAME);
   const scopes = parseScopes(query.getAll('scope'));
   const identity = await identify(req, registry, query.has('scope'));
-  const proof = await credentialProof(deps.dataSource.manager, identity);
+  const proof = await credentialProof(deps.dataSource.manager, identity, deps.now());
   if (proof === undefined) throw unauthorized(deps.config, {}, 'this account is gone or disabled');
   const grants = await decideGrants(registry, identity, scopes);
   if (!query.has('scope')) {

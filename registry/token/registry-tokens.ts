@@ -138,13 +138,7 @@ function nameOf(identity: Identity): string {
 
 /** The context that Quay's tokens have (registry spec 9.4). */
 function contextOf(identity: Identity): Record<string, unknown> {
-  const kind = identity.kind === 'repository-token' ? 'token' : identity.kind;
-  const reference =
-    identity.kind === 'anonymous'
-      ? null
-      : identity.kind === 'repository-token'
-        ? identity.tokenUuid
-        : identity.name;
+  const { kind, reference } = entityOf(identity);
   return {
     version: 2,
     entity_kind: kind,
@@ -154,4 +148,22 @@ function contextOf(identity: Identity): Record<string, unknown> {
     'com.apostille.roots': {},
     'com.apostille.root': '$disabled',
   };
+}
+
+function entityOf(identity: Identity): { kind: string; reference: string | null } {
+  switch (identity.kind) {
+    case 'anonymous':
+      return { kind: 'anonymous', reference: null };
+    case 'repository-token':
+      return { kind: 'token', reference: identity.tokenUuid };
+    case 'robot':
+      return { kind: 'robot', reference: identity.name };
+    case 'user': {
+      const { name, token } = identity;
+      if (!token) return { kind: 'user', reference: name };
+      return { kind: token.kind === 'oauth' ? 'oauthtoken' : 'appspecifictoken', reference: token.uuid };
+    }
+    default:
+      return identity satisfies never;
+  }
 }

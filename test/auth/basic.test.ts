@@ -60,7 +60,7 @@ describe('basic authentication', () => {
         [organization.name, 'open sesame'],
         [bare.name, ''],
         ['', ''],
-        ['$app', 'x'],
+        ['$unknown', 'x'],
       ];
       for (const [name, password] of attempts) {
         assert.deepEqual(await proveBasic(deps, name, password), WRONG, `${name}:${password}`);

@@ -31,8 +31,11 @@ describe('bearer authentication', () => {
     const { account } = await buildUser(db, { superuser: true });
     const identify = async (scopes: string) =>
       authenticateBearer(testAuthDeps(db), await tokenOf(account, scopes));
-    assert.deepEqual(await identify('repo:read user:read'), {
-      ...{ kind: 'user', accountId: account.id, name: account.name },
+    const proved = await identify('repo:read user:read');
+    const token = proved?.kind === 'user' ? proved.token : undefined;
+    assert.deepEqual([token?.kind, token?.title], ['oauth', 't']);
+    assert.deepEqual(proved, {
+      ...{ kind: 'user', accountId: account.id, name: account.name, token },
       ...{ superuser: false, via: 'oauth', scopes: ['repo:read', 'user:read'] },
     });
     const powerful = await identify('super:user');

@@ -108,6 +108,34 @@ describe('registry tokens', () => {
     assert.equal(odd.status, 401);
   });
 
+  it('are refused to who is switched off, with the reason', async () => {
+    const { dataSource } = registry;
+    const { account: user } = await buildUser(dataSource, { password: 'secret', enabled: false });
+    const { account: robot, token } = await buildRobot(dataSource, {
+      namespace: owner.account,
+      enabled: false,
+    });
+    const { account: namespace } = await buildOrganization(dataSource, { enabled: false });
+    const orphan = await buildRobot(dataSource, { namespace });
+    const closed = await startRegistry({ config: { ROBOTS_DISALLOW: true } });
+    const told = async (client: RegistryClient) => {
+      const response = await client.requestToken([]);
+      const { errors } = (await response.json()) as { errors: { code: string; message: string }[] };
+      assert.deepEqual([response.status, errors[0]?.code], [401, 'UNAUTHORIZED']);
+      return errors[0]?.message;
+    };
+    const disabled = 'This user has been disabled. Please contact your administrator.';
+    assert.equal(await told(clientOf(user.name)), disabled);
+    assert.equal(await told(clientOf(robot.name, token)), disabled);
+    assert.equal(await told(clientOf(orphan.account.name, orphan.token)), disabled);
+    const elsewhere = new RegistryClient(closed.url, { username: robot.name, password: token });
+    assert.equal(
+      await told(elsewhere),
+      'Robot accounts have been disabled. Please contact your administrator.',
+    );
+    await closed.close();
+  });
+
   it('need credentials or a scope', async () => {
     const response = await anonymous().requestToken([]);
     assert.equal(response.status, 401);

@@ -53,6 +53,7 @@ export function testAuthDeps(
       GLOBAL_READONLY_SUPER_USERS: [],
       ROBOTS_DISALLOW: false,
       ROBOTS_WHITELIST: [],
+      FEATURE_APP_SPECIFIC_TOKENS: true,
       SESSION_TIMEOUT: '31d',
       DEFAULT_TAG_EXPIRATION: '2w',
       ...config,

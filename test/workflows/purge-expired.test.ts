@@ -5,13 +5,14 @@ import type { DataSource } from 'typeorm';
 
 import type { PurgeActivities } from '../../activities/maintain/purge';
 import { createPurgeActivities } from '../../activities/maintain/purge';
+import { AppToken } from '../../db/entities/accounts';
 import { Upload } from '../../db/entities/content';
 import { LoginBackoffRow, LoginFloodRow } from '../../db/entities/logins';
 import { OutboxRow } from '../../db/entities/outbox';
 import { purgeExpired } from '../../workflows/purge-expired';
 import { QUEUES } from '../../workflows/shared/queues';
 import { freshDatabase } from '../support/database';
-import { buildOrganization, buildRepository } from '../support/factories';
+import { buildOrganization, buildRepository, buildUser } from '../support/factories';
 import { deliveryEvent } from '../support/outbox';
 import { recordHistory } from '../support/replay';
 import { queueName, runWithWorker } from '../support/temporal';
@@ -98,7 +99,7 @@ describe('purgeExpired', function () {
     );
   });
 
-  it('forgets wrong passwords when their time has come', async () => {
+  it('forgets wrong passwords when their time has come, and app tokens a day later', async () => {
     const counted = { subject: 'a'.repeat(64), failures: 1, blockedUntilMs: 1 };
     await dataSource.manager.insert(LoginBackoffRow, [
       { ...counted, address: '192.0.2.1', expiresAtMs: now },
@@ -108,7 +109,22 @@ describe('purgeExpired', function () {
       { scope: '192.0.2.1', drainedAtMs: now },
       { scope: '192.0.2.2', drainedAtMs: now + 1 },
     ]);
-    assert.equal((await purge('logins', activities())).logins, 2);
+    const { account } = await buildUser(dataSource);
+    const token = (code: string, expiresAtMs: number | null) => ({
+      ...{ uuid: randomUUID(), accountId: account.id, title: 'laptop', code, secret: 'sealed' },
+      ...{ createdAtMs: 1, expiresAtMs },
+    });
+    await dataSource.manager.insert(AppToken, [
+      token('dead', now - DAY_MS),
+      token('expired', now - DAY_MS + 1),
+      token('endless', null),
+    ]);
+    assert.equal((await purge('logins', activities())).logins, 3);
+    const tokens = await dataSource.manager.find(AppToken, { order: { id: 'ASC' } });
+    assert.deepEqual(
+      tokens.map((one) => one.code),
+      ['expired', 'endless'],
+    );
     const backoffs = await dataSource.manager.find(LoginBackoffRow);
     const floods = await dataSource.manager.find(LoginFloodRow);
     assert.deepEqual(
