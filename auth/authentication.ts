@@ -20,6 +20,7 @@ export interface AuthDeps {
     | 'ROBOTS_DISALLOW'
     | 'ROBOTS_WHITELIST'
     | 'FEATURE_APP_SPECIFIC_TOKENS'
+    | 'FEATURE_REQUIRE_ENCRYPTED_BASIC_AUTH'
   >;
 }
 

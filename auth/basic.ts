@@ -5,9 +5,13 @@ import { checkAppToken } from './app-tokens';
 import type { AuthDeps, AuthOutcome } from './authentication';
 import { accepted, DISABLED_USER, refused, userIdentity } from './authentication';
 import { checkBearer } from './bearer';
+import { isClientKeyOf, looksLikeClientKey } from './client-key';
 import { allowedRobots, isRobotAllowed } from './robots';
 import { isLive, isSameSecret, TOKEN_HALF } from './tokens';
-import { checkUserPassword } from './user-password';
+import { checkUserPassword, findUser } from './user-password';
+
+const ENCRYPTED_ONLY =
+  'Client login with unencrypted passwords is disabled. Please generate an encrypted password for use here.';
 
 /**
  * Proves whoever the pair of HTTP Basic names (registry spec 9.5). Only passwords of people are throttled: nobody guesses
@@ -22,9 +26,28 @@ export async function authenticateBasic(
   if (username === '$app') return checkAppToken(deps, password);
   if (username === '$oauthtoken') return checkBearer(deps, password);
   if (parseRobotName(username)) return checkRobot(deps, username, password);
-  const result = await checkUserPassword(deps, { username, password }, address);
+  return checkUser(deps, { username, password }, address);
+}
+
+async function checkUser(
+  deps: AuthDeps,
+  credentials: BasicCredentials,
+  address: string | null,
+): Promise<AuthOutcome> {
+  const { config, dataSource } = deps;
+  const { username, password } = credentials;
+  if (looksLikeClientKey(password)) {
+    const account = await findUser(dataSource.manager, username);
+    if (account && isClientKeyOf(account, password)) {
+      return account.enabled
+        ? accepted(userIdentity(config, account, { via: 'password' }))
+        : refused(DISABLED_USER);
+    }
+  }
+  if (config.FEATURE_REQUIRE_ENCRYPTED_BASIC_AUTH) return refused(ENCRYPTED_ONLY);
+  const result = await checkUserPassword(deps, credentials, address);
   if (result.outcome !== 'accepted') return result;
-  return accepted(userIdentity(deps.config, result.account, { via: 'password' }));
+  return accepted(userIdentity(config, result.account, { via: 'password' }));
 }
 
 interface BasicCredentials {

@@ -1,3 +1,5 @@
+import type { EntityManager } from 'typeorm';
+
 import { Account } from '../db/entities/accounts';
 import type { AuthDeps, Throttled } from './authentication';
 import { DISABLED_USER, throttled } from './authentication';
@@ -23,14 +25,25 @@ export async function checkUserPassword(
   { username, password }: { username: string; password: string },
   address: string | null,
 ): Promise<PasswordOutcome> {
-  const isEmail = username.includes('@');
-  const name = isEmail ? username.toLowerCase() : username;
-  const where = { ...(isEmail ? { email: name } : { name }), kind: 'user' as const };
-  const account = await deps.dataSource.manager.findOneBy(Account, where);
+  const account = await findUser(deps.dataSource.manager, username);
+  const name = isEmail(username) ? username.toLowerCase() : username;
   const admission = await admitAttempt(deps, loginAttempt(account, name, address));
   if (admission.outcome === 'throttled') return throttled(admission.waitMs);
   const right = await verifyUnlessBusy(deps, password, account?.passwordHash ?? null);
   return conclude(deps, admission, { account, right });
+}
+
+/** By name, or by e-mail address in any case. */
+export function findUser(manager: EntityManager, nameOrEmail: string): Promise<Account | null> {
+  const kind = 'user' as const;
+  const where = isEmail(nameOrEmail)
+    ? { email: nameOrEmail.toLowerCase(), kind }
+    : { name: nameOrEmail, kind };
+  return manager.findOneBy(Account, where);
+}
+
+function isEmail(text: string): boolean {
+  return text.includes('@');
 }
 
 async function conclude(

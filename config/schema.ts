@@ -68,6 +68,8 @@ export const configSchema = z.object({
   FEATURE_BUILD_SUPPORT: flag.default(true),
   FEATURE_SECURITY_SCANNER: flag.default(true),
   FEATURE_READER_BUILD_LOGS: flag.default(false),
+  /** Clients then send a key that the console makes, and never a password of a person. */
+  FEATURE_REQUIRE_ENCRYPTED_BASIC_AUTH: flag.default(false),
   FEATURE_APP_SPECIFIC_TOKENS: flag.default(true),
   /** How long app tokens live; for ever by default. */
   APP_SPECIFIC_TOKEN_EXPIRATION: duration.optional(),

@@ -1,6 +1,7 @@
 import { createCipheriv, createDecipheriv, createHash, randomBytes, scryptSync } from 'node:crypto';
 
 const VERSION = 'v1';
+const TAG_BYTES = 16;
 const keys = new Map<string, Buffer>();
 let currentKeyId: string | undefined;
 
@@ -33,7 +34,10 @@ export function openSealed(value: string): string {
     throw new Error('a sealed value is malformed');
   }
   if (!key) throw new Error(`a value is sealed under key "${keyId ?? ''}", which is not installed`);
-  const decipher = createDecipheriv('aes-256-gcm', key, Buffer.from(nonce, 'base64url'));
+  // Without the length a tag may be cut to four bytes, and some values come from outside.
+  const decipher = createDecipheriv('aes-256-gcm', key, Buffer.from(nonce, 'base64url'), {
+    authTagLength: TAG_BYTES,
+  });
   decipher.setAuthTag(Buffer.from(tag, 'base64url'));
   return Buffer.concat([decipher.update(Buffer.from(body, 'base64url')), decipher.final()]).toString('utf8');
 }

@@ -9,6 +9,7 @@ const SAMPLES = [
   'SELECT config AS sealed FROM build_trigger LIMIT 1',
   'SELECT config AS sealed FROM notification_rule LIMIT 1',
   'SELECT secret AS sealed FROM repository_token LIMIT 1',
+  'SELECT secret AS sealed FROM app_token LIMIT 1',
 ];
 
 /** Throws one sentence when `DATABASE_SECRET_KEY` is not the key that sealed the secrets of this database. */

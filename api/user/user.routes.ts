@@ -1,13 +1,16 @@
 import { z } from 'zod';
 
+import { newClientKey } from '../../auth/client-key';
 import { SCOPES } from '../../auth/identity';
+import { generateClientKey } from '../../commands/accounts/client-key';
 import { createFirstSuperuser, createUser } from '../../commands/accounts/create-user';
 import { createOauthToken } from '../../commands/accounts/create-oauth-token';
 import { signIn } from '../../commands/accounts/sign-in';
+import { ActError } from '../../commands/act-error';
 import { Account } from '../../db/entities/accounts';
 import { listMemberships } from '../../db/stores/teams';
 import type { ApiDeps } from '../api-deps';
-import { notFound } from '../errors';
+import { notFound, PlainRefusal } from '../errors';
 import type { ApiRequest, ApiResponse, ApiRoute } from '../route';
 import { route } from '../route';
 import type { UserIdentity } from '../signed-in-user';
@@ -44,10 +47,30 @@ export function createUserRoutes(deps: ApiDeps): ApiRoute[] {
         return { status: 200, body: isSelf ? await viewOfSelf(deps, identity) : presentStranger(account) };
       },
     }),
+    clientKey(deps),
   ];
   if (deps.config.FEATURE_USER_CREATION) routes.push(creation(deps));
   if (deps.config.FEATURE_USER_INITIALIZE) routes.push(initialization(deps));
   return routes;
+}
+
+/** What `docker login` may be given in place of the password; a wrong password is 400 here, and throttled like any other. */
+function clientKey(deps: ApiDeps): ApiRoute {
+  return route({
+    method: 'POST',
+    path: '/user/clientkey',
+    operationId: 'generateUserClientKey',
+    access: 'user',
+    sessionOnly: true,
+    bodySchema: z.looseObject({ password: z.string() }),
+    async handle(request) {
+      const key = await generateClientKey(deps, request, request.body.password).catch((error: unknown) => {
+        if (!(error instanceof ActError) || error.reason !== 'forbidden') throw error;
+        throw new PlainRefusal(400, { message: error.message });
+      });
+      return { status: 200, headers: { 'Cache-Control': 'no-store' }, body: { key } };
+    },
+  });
 }
 
 function creation(deps: ApiDeps): ApiRoute {
@@ -87,7 +110,7 @@ function initialization(deps: ApiDeps): ApiRoute {
     async handle({ actor, body }) {
       const { username, password, email } = body;
       const account = await createFirstSuperuser(deps, actor, { name: username, password, email });
-      const answer = { username, email: account.email, encrypted_password: '' };
+      const answer = { username, email: account.email, encrypted_password: newClientKey(account) };
       if (!body.access_token) return { status: 200, body: answer };
       const { token } = await createOauthToken(deps, actor, {
         accountId: account.id,

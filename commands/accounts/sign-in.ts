@@ -22,7 +22,7 @@ export async function signIn(
   ip: string | null,
   { username, password, userAgent }: Credentials,
 ): Promise<NewSession> {
-  const account = await requirePassword(deps, ip, { username, password }).catch(async (error: unknown) => {
+  const account = await provePassword(deps, ip, { username, password }).catch(async (error: unknown) => {
     if (error instanceof ActError && error.reason === 'forbidden') {
       await recordFailure(deps, ip, { username, message: error.message, userAgent });
     }
@@ -69,7 +69,7 @@ export async function verifySession(
   ip: string | null,
   { session: { id, identity }, password }: { session: OpenSession; password: string },
 ): Promise<NewSession> {
-  await requirePassword(deps, ip, { username: identity.name, password });
+  await provePassword(deps, ip, { username: identity.name, password });
   return deps.dataSource.transaction((manager) =>
     renewSession(manager, deps.config, { id, nowMs: deps.now() }),
   );
@@ -90,7 +90,8 @@ export async function signOut(deps: ActDeps, actor: Actor): Promise<void> {
   });
 }
 
-async function requirePassword(
+/** The user behind a pair; refused as {@link signIn} is. */
+export async function provePassword(
   deps: SignInDeps,
   ip: string | null,
   credentials: Pick<Credentials, 'username' | 'password'>,

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import type { TestApi } from '../support/api';
 import { startApi } from '../support/api';
 import { auditOf } from '../support/audit';
+import { proveBasic, testAuthDeps } from '../support/auth-deps';
 import { buildUser, uniqueName } from '../support/factories';
 
 const PASSWORD = 'correct-horse-battery';
@@ -196,6 +197,26 @@ describe('sessions and CSRF', () => {
     assert.deepEqual([right.status, right.body], [200, { success: true }]);
     assert.equal((await browser.call('GET', '/user/')).status, 200);
     assert.equal((await api.call('GET', '/user/', { headers: { cookie: oldCookie } })).status, 401);
+  });
+
+  it('gives whoever types the password again a key for clients, and nobody else', async () => {
+    const { account, browser } = await signedIn();
+    const ask = (password: unknown) => browser.call('POST', '/user/clientkey', { json: { password } });
+    const wrong = await ask('wrong-password');
+    assert.deepEqual([wrong.status, wrong.body], [400, { message: 'Invalid Username or Password' }]);
+    assert.equal((await ask(PASSWORD)).status, 429);
+    nowMs += 500;
+    const { status, body, headers } = await ask(PASSWORD);
+    assert.deepEqual([status, headers.get('cache-control')], [200, 'no-store']);
+    const result = await proveBasic(testAuthDeps(api.dataSource), account.name, body.key);
+    assert.equal(result.outcome, 'accepted');
+    const entries = await auditOf(api.dataSource, account.id);
+    assert.deepEqual(entries.at(-1)?.kind, 'user_generate_client_key');
+    // It opens the registry, no browser's session.
+    assert.equal((await api.browser().signIn(account.name, body.key)).status, 403);
+    const token = await api.tokenOf(account);
+    const json = { password: PASSWORD };
+    assert.equal((await api.call('POST', '/user/clientkey', { token, json })).status, 403);
   });
 
   it('forgets sessions after SESSION_TIMEOUT and of disabled users', async () => {

@@ -5,11 +5,13 @@ import type { DataSource } from 'typeorm';
 
 import type { AuthOutcome } from '../../auth/authentication';
 import { parseBasicHeader } from '../../auth/basic';
+import { newClientKey } from '../../auth/client-key';
 import { Passwords } from '../../auth/passwords';
 import { hashToken, mintRepositoryToken, newBearerToken } from '../../auth/tokens';
 import { Account, OauthToken } from '../../db/entities/accounts';
 import { Build } from '../../db/entities/builds';
 import { RepositoryToken } from '../../db/entities/repositories';
+import { seal } from '../../db/sealing';
 import { proveBasic, testAuthDeps } from '../support/auth-deps';
 import { sharedDatabase } from '../support/database';
 import { buildOrganization, buildRepository, buildRobot, buildUser, uniqueName } from '../support/factories';
@@ -111,6 +113,62 @@ describe('basic authentication', () => {
     });
   });
 
+  describe('of a user with a client key', () => {
+    it('accepts the key for its own user, by name or e-mail address', async () => {
+      const { account } = await buildUser(db, { password: 'open sesame' });
+      const { account: other } = await buildUser(db, { password: 'open sesame' });
+      const deps = testAuthDeps(db);
+      const key = newClientKey(account);
+      assert.equal(nameIn(await proveBasic(deps, account.name, key)), account.name);
+      assert.equal(nameIn(await proveBasic(deps, account.email ?? '', key)), account.name);
+      assert.deepEqual(await proveBasic(deps, other.name, key), WRONG);
+      assert.ok(!key.includes(':') && !key.includes('sesame'));
+    });
+
+    it('refuses one that was changed, cut, or sealed for something else', async () => {
+      const { account } = await buildUser(db, { password: 'open sesame' });
+      const deps = testAuthDeps(db);
+      const key = newClientKey(account);
+      const [version, id, nonce, tag = '', body = ''] = key.split('.');
+      const flipped = (body.startsWith('A') ? 'B' : 'A') + body.slice(1);
+      const cutTag = Buffer.from(tag, 'base64url').subarray(0, 4).toString('base64url');
+      const forgeries = [
+        [version, id, nonce, tag, flipped],
+        [version, id, nonce, cutTag, body],
+        [version, id, nonce, tag, ''],
+        [version, '0'.repeat(8), nonce, tag, body],
+        [version, id],
+      ].map((parts) => parts.join('.'));
+      for (const forged of [...forgeries, seal(account.name), seal(`client-key ${account.uuid} `)]) {
+        assert.deepEqual(await proveBasic(deps, account.name, forged), WRONG, forged);
+      }
+    });
+
+    it('refuses it once the password was changed, or the user is disabled', async () => {
+      const { account } = await buildUser(db, { password: 'open sesame' });
+      const deps = testAuthDeps(db);
+      const key = newClientKey(account);
+      await db.manager.update(Account, account.id, { enabled: false });
+      assert.deepEqual(await proveBasic(deps, account.name, key), DISABLED);
+      const passwordHash = await deps.passwords.hash('open sesame');
+      await db.manager.update(Account, account.id, { enabled: true, passwordHash });
+      assert.deepEqual(await proveBasic(deps, account.name, key), WRONG);
+    });
+
+    it('takes nothing else of a person where the configuration says so', async () => {
+      const { account } = await buildUser(db, { password: 'open sesame' });
+      const { account: robot, token } = await buildRobot(db, { namespace: account });
+      const deps = testAuthDeps(db, { config: { FEATURE_REQUIRE_ENCRYPTED_BASIC_AUTH: true } });
+      const message =
+        'Client login with unencrypted passwords is disabled. Please generate an encrypted password for use here.';
+      for (const name of [account.name, uniqueName('nobody')]) {
+        assert.deepEqual(await proveBasic(deps, name, 'open sesame'), { outcome: 'refused', message });
+      }
+      assert.equal(nameIn(await proveBasic(deps, account.name, newClientKey(account))), account.name);
+      assert.equal((await proveBasic(deps, robot.name, token)).outcome, 'accepted');
+    });
+  });
+
   describe('of a robot', () => {
     it('accepts its token and nothing else', async () => {
       const { account: organization } = await buildOrganization(db);
@@ -185,15 +243,9 @@ describe('basic authentication', () => {
         (await proveBasic(testAuthDeps(db, { now: () => 999 }), '$token', password)).outcome,
         'accepted',
       );
-      assert.deepEqual(
-        await proveBasic(testAuthDeps(db, { now: () => 1000 }), '$token', password),
-        INVALID,
-      );
+      assert.deepEqual(await proveBasic(testAuthDeps(db, { now: () => 1000 }), '$token', password), INVALID);
       await db.manager.update(RepositoryToken, id, { revokedAtMs: 1 });
-      assert.deepEqual(
-        await proveBasic(testAuthDeps(db, { now: () => 999 }), '$token', password),
-        INVALID,
-      );
+      assert.deepEqual(await proveBasic(testAuthDeps(db, { now: () => 999 }), '$token', password), INVALID);
     });
 
     it('accepts that of a build only while the build runs', async () => {

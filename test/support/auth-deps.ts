@@ -54,6 +54,7 @@ export function testAuthDeps(
       ROBOTS_DISALLOW: false,
       ROBOTS_WHITELIST: [],
       FEATURE_APP_SPECIFIC_TOKENS: true,
+      FEATURE_REQUIRE_ENCRYPTED_BASIC_AUTH: false,
       SESSION_TIMEOUT: '31d',
       DEFAULT_TAG_EXPIRATION: '2w',
       ...config,
