@@ -14,7 +14,7 @@ export async function generateClientKey(
   if (identity.kind !== 'user' || identity.via !== 'session') throw refusal(identity);
   const account = await provePassword(deps, actor.ip, { username: identity.name, password });
   await runAct(deps, actor, (act) =>
-    writeAudit(act, 'user_generate_client_key', { namespaceId: account.id }, { username: account.name }),
+    writeAudit(act, 'user_generate_client_key', { namespaceId: account.id }, {}),
   );
   return newClientKey(account);
 }

@@ -2,10 +2,11 @@ import type { AuthDeps } from '../../auth/authentication';
 import type { NewSession, OpenSession, SessionConfig } from '../../auth/sessions';
 import { createSession, endSessions, renewSession } from '../../auth/sessions';
 import { checkUserPassword } from '../../auth/user-password';
-import { Account } from '../../db/entities/accounts';
+import type { Account } from '../../db/entities/accounts';
 import type { ActDeps, Actor } from '../act';
 import { runAct, writeAudit } from '../act';
 import { ActError, LoginThrottledError } from '../act-error';
+import { recordLoginFailure } from './record-login-failure';
 
 export type SignInDeps = ActDeps & Pick<AuthDeps, 'passwords'> & { config: SessionConfig };
 
@@ -24,7 +25,7 @@ export async function signIn(
 ): Promise<NewSession> {
   const account = await provePassword(deps, ip, { username, password }).catch(async (error: unknown) => {
     if (error instanceof ActError && error.reason === 'forbidden') {
-      await recordFailure(deps, ip, { username, message: error.message, userAgent });
+      await recordLoginFailure(deps, ip, { type: 'quayauth', username, message: error.message, userAgent });
     }
     throw error;
   });
@@ -41,25 +42,6 @@ export async function signIn(
       { type: 'quayauth', kind: 'user', useragent: userAgent, username: account.name },
     );
     return session;
-  });
-}
-
-/** The same work whether somebody has the name or not, so that time tells nothing (permissions spec 13.4). */
-async function recordFailure(
-  deps: ActDeps,
-  ip: string | null,
-  { username, message, userAgent }: Omit<Credentials, 'password'> & { message: string },
-): Promise<void> {
-  const actor: Actor = { kind: 'anonymous', accountId: null, name: '(anonymous)', ip };
-  await runAct(deps, actor, async (act) => {
-    const name = username.slice(0, 255);
-    const account = await act.manager.findOneBy(Account, { name, kind: 'user' });
-    await writeAudit(
-      act,
-      'login_failure',
-      { namespaceId: account?.id ?? null },
-      { type: 'quayauth', kind: 'user', useragent: userAgent, username: name, message },
-    );
   });
 }
 

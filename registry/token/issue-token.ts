@@ -5,6 +5,7 @@ import { credentialProof } from '../../auth/credential-proof';
 import type { Identity } from '../../auth/identity';
 import { ANONYMOUS } from '../../auth/identity';
 import { actorOf } from '../../commands/caller';
+import { recordLoginFailure } from '../../commands/accounts/record-login-failure';
 import { recordLogin } from '../../commands/content/record-login';
 import { unauthorized } from '../challenge';
 import { RegistryError } from '../errors';
@@ -23,7 +24,7 @@ export async function issueToken(exchange: Exchange, registry: Registry): Promis
   const proof = await credentialProof(deps.dataSource.manager, identity, deps.now());
   if (proof === undefined) throw unauthorized(deps.config, {}, 'this account is gone or disabled');
   const grants = await decideGrants(registry, identity, scopes);
-  if (!query.has('scope')) {
+  if (!query.has('scope') && deps.config.ACTION_LOG_AUDIT_LOGINS) {
     const userAgent = req.headers['user-agent'];
     await recordLogin(content, {
       identity,
@@ -60,7 +61,7 @@ function audienceOf(query: URLSearchParams, host: string): string {
 
 async function identify(
   req: IncomingMessage,
-  { deps, clientAddress }: Registry,
+  { deps, content, clientAddress }: Registry,
   hasScope: boolean,
 ): Promise<Identity> {
   const header = req.headers.authorization;
@@ -70,7 +71,8 @@ async function identify(
   }
   const credentials = parseBasicHeader(header);
   if (!credentials) throw unauthorized(deps.config, {}, 'the Authorization header is not of the kind Basic');
-  const result = await authenticateBasic(deps, credentials, clientAddress(req));
+  const ip = clientAddress(req);
+  const result = await authenticateBasic(deps, credentials, ip);
   switch (result.outcome) {
     case 'accepted':
       return result.identity;
@@ -81,6 +83,11 @@ async function identify(
         { message: result.message, headers: { 'Retry-After': String(result.retryAfterS) } },
       );
     case 'refused':
+      if (deps.config.ACTION_LOG_AUDIT_LOGIN_FAILURES) {
+        const { username } = credentials;
+        const failure = { username, message: result.message, userAgent: req.headers['user-agent'] };
+        await recordLoginFailure(content, ip, { type: 'v2auth', ...failure });
+      }
       throw unauthorized(deps.config, {}, result.message);
     default:
       return result satisfies never;

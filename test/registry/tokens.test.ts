@@ -8,6 +8,7 @@ import { Account } from '../../db/entities/accounts';
 import { Build } from '../../db/entities/builds';
 import { AuditLog, Repository, RepositoryPermission } from '../../db/entities/repositories';
 import type { BuildPhase } from '../../model/phases';
+import { auditOf } from '../support/audit';
 import type { BuiltUser } from '../support/factories';
 import {
   buildOrganization,
@@ -89,6 +90,37 @@ describe('registry tokens', () => {
       entries.map((entry) => entry.kind),
       ['login_success'],
     );
+  });
+
+  it('leave logins out of the usage log, and put failures in, where the configuration says so', async () => {
+    const config = { ACTION_LOG_AUDIT_LOGINS: false, ACTION_LOG_AUDIT_LOGIN_FAILURES: true };
+    const other = await startRegistry({ config });
+    const { account } = await buildUser(registry.dataSource, { password: 'secret' });
+    const robot = `${account.name}+ci`;
+    const login = async (username: string, password: string) => {
+      const response = await new RegistryClient(other.url, { username, password }).requestToken([]);
+      return response.status;
+    };
+    assert.equal(await login(account.name, 'secret'), 200);
+    assert.equal(await login(account.name, 'wrong'), 401);
+    assert.equal(await login(robot, 'A'.repeat(64)), 401);
+    assert.equal(await login('$app', 'A'.repeat(120)), 401);
+    const entries = await auditOf(registry.dataSource, account.id);
+    assert.deepEqual(
+      entries.map(({ kind, performerId, metadata }) => [kind, performerId, metadata.type, metadata.kind]),
+      [
+        ['login_failure', null, 'v2auth', 'user'],
+        ['login_failure', null, 'v2auth', 'robot'],
+      ],
+    );
+    assert.deepEqual(
+      entries.map(({ metadata }) => [metadata.username ?? metadata.robot, metadata.message]),
+      [
+        [account.name, 'Invalid Username or Password'],
+        [robot, `Could not find robot with username: ${robot} and supplied password.`],
+      ],
+    );
+    await other.close();
   });
 
   it('are refused to wrong credentials, with a reason and a challenge', async () => {
