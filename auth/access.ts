@@ -11,7 +11,7 @@ import type { Identity } from './identity';
 import type { AllowedRobots } from './robots';
 import { allowedRobots, isRobotAllowed } from './robots';
 import type { Caps } from './scopes';
-import { allowsSuperuser, namespaceCap, repositoryCap } from './scopes';
+import { accountCap, allowsSuperuser, namespaceCap, repositoryCap } from './scopes';
 import { isLive } from './tokens';
 
 /** What an identity finds at a path, and what it may do there. */
@@ -25,7 +25,7 @@ export interface RepositoryAccess {
    * is no repository too, so that only they learn that it is absent.
    */
   role: RepositoryRole | null;
-  /** May create this repository by pushing to it or through the API. */
+  /** May create this repository by pushing to it or through the API; with no namespace yet, by pushing only. */
   mayCreate: boolean;
 }
 
@@ -42,6 +42,8 @@ export interface AccessPolicy {
   /** Names of users who read everything and gain no write by it. */
   auditors: readonly string[];
   robots: AllowedRobots;
+  /** A push into a namespace that nobody has makes it an organization of whoever pushes. */
+  namespacesOnPush: boolean;
 }
 
 export const DEFAULT_POLICY: AccessPolicy = {
@@ -49,6 +51,7 @@ export const DEFAULT_POLICY: AccessPolicy = {
   superusersHaveFullAccess: false,
   auditors: [],
   robots: 'all',
+  namespacesOnPush: false,
 };
 
 export function accessPolicy(
@@ -59,6 +62,7 @@ export function accessPolicy(
     | 'GLOBAL_READONLY_SUPER_USERS'
     | 'ROBOTS_DISALLOW'
     | 'ROBOTS_WHITELIST'
+    | 'CREATE_NAMESPACE_ON_PUSH'
   >,
 ): AccessPolicy {
   return {
@@ -66,6 +70,7 @@ export function accessPolicy(
     superusersHaveFullAccess: config.FEATURE_SUPERUSERS_FULL_ACCESS,
     auditors: config.GLOBAL_READONLY_SUPER_USERS,
     robots: allowedRobots(config),
+    namespacesOnPush: config.CREATE_NAMESPACE_ON_PUSH,
   };
 }
 
@@ -86,7 +91,11 @@ export async function repositoryAccess(
 ): Promise<RepositoryAccess> {
   const policy = options.policy ?? DEFAULT_POLICY;
   const facts = await findRepositoryFacts(manager, accountOf(identity), path);
-  if (!facts) return { path, namespace: null, repository: null, role: null, mayCreate: false };
+  if (!facts) {
+    const mayMake = mayMakeOrganizations(identity) && namespaceCap(identity.scopes) !== null;
+    const mayCreate = policy.namespacesOnPush && mayMake;
+    return { path, namespace: null, repository: null, role: null, mayCreate };
+  }
   const { namespace, repository } = facts;
   const found = { path, namespace, repository };
   const granted = await grantedRole(manager, identity, facts, { ...options, policy });
@@ -98,6 +107,11 @@ export async function repositoryAccess(
     role: stronger(granted, visible || isAuditor(identity, policy) ? 'read' : null),
     mayCreate: atLeastTeamRole(roleOnNamespace(identity, facts, policy), 'creator'),
   };
+}
+
+/** People may, and tokens that may administer their user. */
+export function mayMakeOrganizations(identity: Identity): identity is Extract<Identity, { kind: 'user' }> {
+  return identity.kind === 'user' && accountCap(identity.scopes) === 'admin';
 }
 
 /** The role on a user's or organization's namespace, capped by the scopes of the token; one statement. */

@@ -77,6 +77,8 @@ export const configSchema = z.object({
   ACTION_LOG_AUDIT_LOGINS: flag.default(true),
   ACTION_LOG_AUDIT_LOGIN_FAILURES: flag.default(false),
   CREATE_PRIVATE_REPO_ON_PUSH: flag.default(true),
+  /** A push into a namespace that nobody has makes it an organization of whoever pushes. */
+  CREATE_NAMESPACE_ON_PUSH: flag.default(false),
   BROWSER_API_CALLS_XHR_ONLY: flag.default(true),
   CORS_ORIGIN: z.string().default('*'),
   SESSION_COOKIE_NAME: z

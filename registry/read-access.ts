@@ -65,7 +65,7 @@ export class ReadAccess {
     const { policy } = this.deps;
     const access = await repositoryAccess(manager, token.identity, path, { policy, nowMs });
     if (!access.role && !(access.mayCreate && !access.repository)) return { outcome: 'refused' };
-    if (!access.namespace?.enabled) return { outcome: 'namespace-disabled' };
+    if (access.namespace && !access.namespace.enabled) return { outcome: 'namespace-disabled' };
     if (!access.repository) return { outcome: 'absent' };
     const { id, visibility } = access.repository;
     return { outcome: 'readable', repositoryId: id, isPublic: visibility === 'public' };

@@ -1,6 +1,7 @@
-import { accountCap } from '../../auth/scopes';
+import { mayMakeOrganizations } from '../../auth/access';
+import type { Identity } from '../../auth/identity';
 import { Account, Team, TeamMember } from '../../db/entities/accounts';
-import type { ActDeps } from '../act';
+import type { Act, ActDeps } from '../act';
 import { runAct, writeAudit } from '../act';
 import type { Caller } from '../caller';
 import { refusal } from '../caller';
@@ -15,27 +16,33 @@ export async function createOrganization(
   { identity, actor }: Caller,
   input: { name: string; email?: string | null },
 ): Promise<Account> {
-  if (identity.kind !== 'user' || accountCap(identity.scopes) !== 'admin') throw refusal(identity);
+  if (!mayMakeOrganizations(identity)) throw refusal(identity);
   const name = requireAccountName(input.name);
   const email = requireEmail(input.email);
-  return runAct(deps, actor, async (act) => {
-    const creator = await act.manager.findOneBy(Account, {
-      id: identity.accountId,
-      kind: 'user',
-      enabled: true,
-    });
-    if (!creator) throw refusal(identity);
-    const organization = await insertAccount(act, deps, { kind: 'organization', name, email }, NAME_TAKEN);
-    const owners = await act.manager.save(
-      act.manager.create(Team, {
-        organizationId: organization.id,
-        name: 'owners',
-        role: 'admin',
-        createdAtMs: act.nowMs,
-      }),
-    );
-    await act.manager.insert(TeamMember, { teamId: owners.id, accountId: creator.id });
-    await writeAudit(act, 'org_create', { namespaceId: organization.id }, { namespace: name });
-    return organization;
-  });
+  return runAct(deps, actor, (act) => insertOrganization(act, deps, identity, { name, email }));
+}
+
+/** The same as part of another act. */
+export async function insertOrganization(
+  act: Act,
+  deps: AccountDefaults,
+  identity: Identity,
+  { name, email = null }: { name: string; email?: string | null },
+): Promise<Account> {
+  if (!mayMakeOrganizations(identity)) throw refusal(identity);
+  const { accountId: id } = identity;
+  const creator = await act.manager.findOneBy(Account, { id, kind: 'user', enabled: true });
+  if (!creator) throw refusal(identity);
+  const organization = await insertAccount(act, deps, { kind: 'organization', name, email }, NAME_TAKEN);
+  const owners = await act.manager.save(
+    act.manager.create(Team, {
+      organizationId: organization.id,
+      name: 'owners',
+      role: 'admin',
+      createdAtMs: act.nowMs,
+    }),
+  );
+  await act.manager.insert(TeamMember, { teamId: owners.id, accountId: creator.id });
+  await writeAudit(act, 'org_create', { namespaceId: organization.id }, { namespace: name });
+  return organization;
 }

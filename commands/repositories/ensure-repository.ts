@@ -1,13 +1,18 @@
 import { randomUUID } from 'node:crypto';
 
+import type { RepositoryAccess } from '../../auth/access';
 import { repositoryAccess } from '../../auth/access';
 import type { Identity } from '../../auth/identity';
+import { Account } from '../../db/entities/accounts';
 import { Repository, RepositoryPermission } from '../../db/entities/repositories';
 import type { NamespaceFacts } from '../../db/stores/access';
 import { lockNamespace } from '../../db/stores/access';
+import { lockInstallation } from '../../db/stores/accounts';
 import type { RepositoryPath } from '../../model/names';
 import { isRepositoryName } from '../../model/names';
 import type { Visibility } from '../../model/roles';
+import { insertOrganization } from '../accounts/create-organization';
+import type { AccountDefaults } from '../accounts/insert-account';
 import type { Act } from '../act';
 import { writeAudit } from '../act';
 import { ActError } from '../act-error';
@@ -18,6 +23,8 @@ import { requireEnabled } from './require-repository';
 export interface PushCreation extends Pick<GuardedDeps, 'policy'> {
   /** `CREATE_PRIVATE_REPO_ON_PUSH`; private unless this is false. */
   privateOnPush?: boolean;
+  /** What namespaces begin with that a push makes, where the policy lets it. */
+  newNamespaces?: AccountDefaults;
 }
 
 /**
@@ -30,15 +37,38 @@ export async function ensureRepository(
   identity: Identity,
   path: RepositoryPath,
 ): Promise<void> {
-  await lockNamespace(act.manager, path.namespace);
-  const access = await repositoryAccess(act.manager, identity, path, {
-    policy: deps.policy,
-    nowMs: act.nowMs,
-  });
+  let access = await lockedAccess(act, deps, identity, path);
+  if (!access.namespace && access.mayCreate) {
+    await ensureNamespace(act, deps, identity, path);
+    access = await lockedAccess(act, deps, identity, path);
+  }
   if (access.repository) return;
   if (!access.namespace || !access.mayCreate) throw refusal(identity);
   const visibility = deps.privateOnPush === false ? 'public' : 'private';
   await insertRepository(act, { path, namespace: access.namespace, visibility, identity });
+}
+
+async function lockedAccess(
+  act: Act,
+  { policy }: PushCreation,
+  identity: Identity,
+  path: RepositoryPath,
+): Promise<RepositoryAccess> {
+  await lockNamespace(act.manager, path.namespace);
+  return repositoryAccess(act.manager, identity, path, { policy, nowMs: act.nowMs });
+}
+
+/** Clients push several layers at once: one of them makes the organization, and the others wait and find it. */
+async function ensureNamespace(
+  act: Act,
+  { newNamespaces }: PushCreation,
+  identity: Identity,
+  { namespace: name }: RepositoryPath,
+): Promise<void> {
+  if (!newNamespaces) throw refusal(identity);
+  await lockInstallation(act.manager);
+  if (await act.manager.existsBy(Account, { name })) return;
+  await insertOrganization(act, newNamespaces, identity, { name });
 }
 
 export interface NewRepositoryRow {

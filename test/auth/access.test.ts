@@ -258,8 +258,12 @@ describe('repository access', () => {
         GLOBAL_READONLY_SUPER_USERS: ['eve'],
         ROBOTS_DISALLOW: true,
         ROBOTS_WHITELIST: ['acme+ci'],
+        CREATE_NAMESPACE_ON_PUSH: true,
       }),
-      { anonymousAccess: false, superusersHaveFullAccess: true, auditors: ['eve'], robots: ['acme+ci'] },
+      {
+        ...{ anonymousAccess: false, superusersHaveFullAccess: true, auditors: ['eve'], robots: ['acme+ci'] },
+        namespacesOnPush: true,
+      },
     );
   });
 

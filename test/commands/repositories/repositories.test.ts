@@ -218,6 +218,7 @@ describe('a write to a repository', () => {
         superusersHaveFullAccess: true,
         auditors: [],
         robots: 'all' as const,
+        namespacesOnPush: false,
       };
       const attempt = runAct(testAuthDeps(db), SYSTEM, (act) =>
         requireRepository(act, { policy }, identity, path, { role: 'write', lock: 'share' }),
