@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { setTimeout as delay } from 'node:timers/promises';
 
 import type { DataSource, EntityManager } from 'typeorm';
 
 import { AuditLog } from '../db/entities/repositories';
 import { OutboxRow } from '../db/entities/outbox';
+import { repeatOnLockConflict } from '../db/lock-conflict';
 import type { OutboxKind, OutboxMessages } from '../model/outbox-messages';
 
 /** Who acts; `system` is the product itself (workflows, sweeps). */
@@ -33,29 +33,14 @@ export interface Act {
   nowMs: number;
 }
 
-const ATTEMPTS = 5;
-
 /**
  * Runs an act in one transaction at READ COMMITTED (temporal spec 9) and repeats it, with jitter, when the database
  * chose it as the victim of a deadlock or a lock wait ran out. `work` must therefore touch nothing but the database.
  */
 export async function runAct<T>(deps: ActDeps, actor: Actor, work: (act: Act) => Promise<T>): Promise<T> {
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      return await deps.dataSource.transaction('READ COMMITTED', (manager) =>
-        work({ manager, actor, nowMs: deps.now() }),
-      );
-    } catch (error) {
-      if (attempt >= ATTEMPTS || !isLockConflict(error)) throw error;
-      await delay(Math.random() * 50 * attempt);
-    }
-  }
-}
-
-/** A deadlock or a lock wait that ran out: repeating the transaction is right. */
-function isLockConflict(error: unknown): boolean {
-  const code = (error as { code?: unknown }).code;
-  return code === 'ER_LOCK_DEADLOCK' || code === 'ER_LOCK_WAIT_TIMEOUT' || code === 'ER_CHECKREAD';
+  return repeatOnLockConflict(() =>
+    deps.dataSource.transaction('READ COMMITTED', (manager) => work({ manager, actor, nowMs: deps.now() })),
+  );
 }
 
 /** True when an insert met a row with the same unique key. */

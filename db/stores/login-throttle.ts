@@ -4,6 +4,7 @@ import { LessThanOrEqual } from 'typeorm';
 import type { FloodLimit, LoginBackoff } from '../../model/login-throttle';
 import { floodCapacityMs } from '../../model/login-throttle';
 import { LoginBackoffRow, LoginFloodRow } from '../entities/logins';
+import { repeatOnLockConflict } from '../lock-conflict';
 
 /** Who is tried, and where from. */
 export interface LoginAttempt {
@@ -64,10 +65,12 @@ export async function insertLoginBackoff(
   { subject, address }: LoginAttempt,
   { failures, blockedUntilMs, expiresAtMs }: LoginBackoff,
 ): Promise<boolean> {
-  const { affectedRows } = await manager.query<{ affectedRows: number }>(
-    `INSERT IGNORE INTO login_backoff (subject, address, failures, blocked_until_ms, expires_at_ms)
-     VALUES (?, ?, ?, ?, ?)`,
-    [subject, address, failures, blockedUntilMs, expiresAtMs],
+  const { affectedRows } = await repeatOnLockConflict(() =>
+    manager.query<{ affectedRows: number }>(
+      `INSERT IGNORE INTO login_backoff (subject, address, failures, blocked_until_ms, expires_at_ms)
+       VALUES (?, ?, ?, ?, ?)`,
+      [subject, address, failures, blockedUntilMs, expiresAtMs],
+    ),
   );
   return affectedRows === 1;
 }
@@ -83,11 +86,13 @@ export async function raiseLoginFlood(
 ): Promise<void> {
   const { forgivenEveryMs } = limit;
   const fullAtMs = nowMs + floodCapacityMs(limit);
-  await manager.query(
-    `INSERT INTO login_flood (scope, drained_at_ms) VALUES (?, ?)
-     ON DUPLICATE KEY UPDATE
-       drained_at_ms = LEAST(GREATEST(IF(drained_at_ms > ?, 0, drained_at_ms), ?) + ?, ?)`,
-    [scope, nowMs + forgivenEveryMs, fullAtMs + forgivenEveryMs, nowMs, forgivenEveryMs, fullAtMs],
+  await repeatOnLockConflict(() =>
+    manager.query(
+      `INSERT INTO login_flood (scope, drained_at_ms) VALUES (?, ?)
+       ON DUPLICATE KEY UPDATE
+         drained_at_ms = LEAST(GREATEST(IF(drained_at_ms > ?, 0, drained_at_ms), ?) + ?, ?)`,
+      [scope, nowMs + forgivenEveryMs, fullAtMs + forgivenEveryMs, nowMs, forgivenEveryMs, fullAtMs],
+    ),
   );
 }
 
