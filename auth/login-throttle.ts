@@ -72,12 +72,18 @@ export async function countFailure(
   return true;
 }
 
-/** The password was right: this address begins anew. What others tried from elsewhere still counts. */
+/**
+ * The password was right: this address begins anew. What others tried from elsewhere still counts. False as for a failure:
+ * or of many guesses at once, all but one counted for nothing, the right one would be told.
+ */
 export async function countSuccess(
   { dataSource }: ThrottleDeps,
   { attempt, claim }: AdmittedAttempt,
-): Promise<void> {
-  if (claim) await deleteLoginBackoff(dataSource.manager, attempt);
+): Promise<boolean> {
+  const { manager } = dataSource;
+  if (!claim) return (await findLoginCounters(manager, attempt)).backoff === null;
+  await deleteLoginBackoff(manager, attempt);
+  return true;
 }
 
 /** The password was not looked at after all. */

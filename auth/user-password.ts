@@ -55,11 +55,10 @@ async function conclude(
     await withdrawAttempt(deps, admission);
     return throttled(A_MOMENT_MS);
   }
-  if (!account || !right) {
-    const isCounted = await countFailure(deps, admission);
-    return isCounted ? { outcome: 'refused', message: WRONG_PASSWORD } : throttled(A_MOMENT_MS);
-  }
-  await countSuccess(deps, admission);
+  const isProved = account !== null && right;
+  const isCounted = await (isProved ? countSuccess(deps, admission) : countFailure(deps, admission));
+  if (!isCounted) return throttled(A_MOMENT_MS);
+  if (!isProved) return { outcome: 'refused', message: WRONG_PASSWORD };
   if (!account.enabled) return { outcome: 'refused', message: DISABLED_USER };
   return { outcome: 'accepted', account };
 }

@@ -167,6 +167,17 @@ describe('login throttling', function () {
       }
     });
 
+    it('does not tell the right one among guesses of which one was counted', async () => {
+      const { account } = await buildUser(db, { password: PASSWORD });
+      // One hash after the other: the first failure is counted long before the last is looked at.
+      const passwords = new Passwords({ memoryKib: 8192, iterations: 2, atOnce: 1 });
+      const outcomes = await Promise.all(
+        [...wrong, PASSWORD].map((password) => attempt(account.name, password, { passwords })),
+      );
+      assert.equal(outcomes.filter((outcome) => outcome === 'refused').length, 1, outcomes.join());
+      assert.equal(outcomes.at(-1), 1);
+    });
+
     it('looks at one password only once there was a failure', async () => {
       const { account } = await buildUser(db, { password: PASSWORD });
       await failTimes(account.name, 3);
