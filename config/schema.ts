@@ -73,7 +73,7 @@ export const configSchema = z.object({
   FEATURE_APP_SPECIFIC_TOKENS: flag.default(true),
   /** How long app tokens live; for ever by default. */
   APP_SPECIFIC_TOKEN_EXPIRATION: duration.optional(),
-  /** Whether `docker login` is noted in the usage log, and whether failed ones are. */
+  /** Whether sign-ins and `docker login` are noted in the usage log, and whether failed ones are. */
   ACTION_LOG_AUDIT_LOGINS: flag.default(true),
   ACTION_LOG_AUDIT_LOGIN_FAILURES: flag.default(false),
   CREATE_PRIVATE_REPO_ON_PUSH: flag.default(true),

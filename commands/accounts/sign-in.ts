@@ -2,13 +2,16 @@ import type { AuthDeps } from '../../auth/authentication';
 import type { NewSession, OpenSession, SessionConfig } from '../../auth/sessions';
 import { createSession, endSessions, renewSession } from '../../auth/sessions';
 import { checkUserPassword } from '../../auth/user-password';
+import type { Config } from '../../config/schema';
 import type { Account } from '../../db/entities/accounts';
 import type { ActDeps, Actor } from '../act';
 import { runAct, writeAudit } from '../act';
 import { ActError, LoginThrottledError } from '../act-error';
 import { recordLoginFailure } from './record-login-failure';
 
-export type SignInDeps = ActDeps & Pick<AuthDeps, 'passwords'> & { config: SessionConfig };
+type LoginLogConfig = Pick<Config, 'ACTION_LOG_AUDIT_LOGINS' | 'ACTION_LOG_AUDIT_LOGIN_FAILURES'>;
+
+export type SignInDeps = ActDeps & Pick<AuthDeps, 'passwords'> & { config: SessionConfig & LoginLogConfig };
 
 export interface Credentials {
   /** Name or e-mail address. */
@@ -24,7 +27,8 @@ export async function signIn(
   { username, password, userAgent }: Credentials,
 ): Promise<NewSession> {
   const account = await provePassword(deps, ip, { username, password }).catch(async (error: unknown) => {
-    if (error instanceof ActError && error.reason === 'forbidden') {
+    const isNoted = deps.config.ACTION_LOG_AUDIT_LOGIN_FAILURES;
+    if (isNoted && error instanceof ActError && error.reason === 'forbidden') {
       await recordLoginFailure(deps, ip, { type: 'quayauth', username, message: error.message, userAgent });
     }
     throw error;
@@ -35,12 +39,10 @@ export async function signIn(
       accountId: account.id,
       nowMs: act.nowMs,
     });
-    await writeAudit(
-      act,
-      'login_success',
-      { namespaceId: account.id },
-      { type: 'quayauth', kind: 'user', useragent: userAgent, username: account.name },
-    );
+    const metadata = { type: 'quayauth', kind: 'user', useragent: userAgent, username: account.name };
+    if (deps.config.ACTION_LOG_AUDIT_LOGINS) {
+      await writeAudit(act, 'login_success', { namespaceId: account.id }, metadata);
+    }
     return session;
   });
 }

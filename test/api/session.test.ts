@@ -54,10 +54,19 @@ describe('sessions and CSRF', () => {
     }
   });
 
-  it('logs a refused sign-in for the account that was tried, without the password', async () => {
+  it('logs a refused sign-in for the account that was tried, without the password, where asked to', async () => {
     const { account } = await buildUser(api.dataSource, { password: PASSWORD });
     await api.browser().signIn(account.name, 'wrong-password');
-    const [entry] = await auditOf(api.dataSource, account.id);
+    assert.deepEqual(await auditOf(api.dataSource, account.id), []);
+    const config = { ACTION_LOG_AUDIT_LOGINS: false, ACTION_LOG_AUDIT_LOGIN_FAILURES: true };
+    const other = await startApi({ config, deps: { now: () => nowMs } });
+    nowMs += 60_000;
+    await other.browser().signIn(account.name, 'wrong-password');
+    nowMs += 60_000;
+    await other.browser().signIn(account.name, PASSWORD);
+    await other.close();
+    const [entry, ...more] = await auditOf(api.dataSource, account.id);
+    assert.deepEqual(more, []);
     assert.equal(entry?.kind, 'login_failure');
     assert.deepEqual([entry.performerId, entry.metadata.username], [null, account.name]);
     assert.equal(entry.metadata.message, 'Invalid Username or Password');

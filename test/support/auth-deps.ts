@@ -5,8 +5,8 @@ import type { DataSource } from 'typeorm';
 import type { AuthDeps, AuthOutcome } from '../../auth/authentication';
 import { authenticateBasic } from '../../auth/basic';
 import { Passwords } from '../../auth/passwords';
-import type { SessionConfig } from '../../auth/sessions';
 import type { AccountDefaults } from '../../commands/accounts/insert-account';
+import type { SignInDeps } from '../../commands/accounts/sign-in';
 import type { Caller } from '../../commands/caller';
 import { actorOf } from '../../commands/caller';
 import type { Identity } from '../../auth/identity';
@@ -17,7 +17,7 @@ export function testPasswords(): Passwords {
 }
 
 export type TestAuthDeps = AuthDeps & {
-  config: AuthDeps['config'] & SessionConfig & AccountDefaults['config'];
+  config: AuthDeps['config'] & SignInDeps['config'] & AccountDefaults['config'];
 };
 
 /** Who acts in a test, from an address of the documentation's range. */
@@ -55,6 +55,8 @@ export function testAuthDeps(
       ROBOTS_WHITELIST: [],
       FEATURE_APP_SPECIFIC_TOKENS: true,
       FEATURE_REQUIRE_ENCRYPTED_BASIC_AUTH: false,
+      ACTION_LOG_AUDIT_LOGINS: true,
+      ACTION_LOG_AUDIT_LOGIN_FAILURES: false,
       SESSION_TIMEOUT: '31d',
       DEFAULT_TAG_EXPIRATION: '2w',
       ...config,
