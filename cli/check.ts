@@ -8,13 +8,12 @@ import { requireSecretKey } from '../db/secret-key';
 import type { OutboxState } from '../db/stores/outbox';
 import { outboxState } from '../db/stores/outbox';
 import { createStorage } from '../storage/create-storage';
-import { checkBlobs, describeBlobs } from './check-blobs';
 import type { Command } from './command';
 import { print } from './command';
 import { reasonOf, withDatabase } from './database';
 
 interface CheckResult {
-  name: 'database' | 'schema' | 'secrets' | 'storage' | 'outbox' | 'blobs';
+  name: 'database' | 'schema' | 'secrets' | 'storage' | 'outbox';
   isHealthy: boolean;
   /** One line for people. */
   detail: string;
@@ -37,10 +36,9 @@ export const checkCommand: Command = {
     'tell whether database, schema, secret key, storage and outbox are as they should be; exit code 1 if one is not',
   options: {
     json: { type: 'boolean', help: 'print one JSON object for scripts' },
-    blobs: { type: 'boolean', help: 'also look for the bytes of every blob; for after a restore' },
   },
   async run({ options }, config) {
-    const report = await check(config, options.blobs === true);
+    const report = await check(config);
     if (options.json) print(JSON.stringify(report));
     else {
       for (const { name, isHealthy, detail } of report.checks) {
@@ -51,10 +49,9 @@ export const checkCommand: Command = {
   },
 };
 
-async function check(config: Config, withBlobs: boolean): Promise<Report> {
+async function check(config: Config): Promise<Report> {
   const [database, storage] = await Promise.all([checkDatabase(config), checkStorage(config)]);
   const checks = [...database.checks, storage];
-  if (withBlobs && checks.every(({ isHealthy }) => isHealthy)) checks.push(await checkAllBlobs(config));
   return { isHealthy: checks.every(({ isHealthy }) => isHealthy), checks, outbox: database.outbox };
 }
 
@@ -92,12 +89,6 @@ async function checkSecrets(dataSource: DataSource): Promise<CheckResult> {
   } catch (error) {
     return { name: 'secrets', isHealthy: false, detail: reasonOf(error) };
   }
-}
-
-async function checkAllBlobs(config: Config): Promise<CheckResult> {
-  const storage = await createStorage(config);
-  const result = await withDatabase(config, (dataSource) => checkBlobs(dataSource, storage));
-  return { name: 'blobs', isHealthy: result.missing.length === 0, detail: describeBlobs(result) };
 }
 
 function checkOutbox({ waiting, parked }: OutboxState, ageMs: number | null): CheckResult {

@@ -7,6 +7,7 @@ import { tokenCommand } from './admin-token';
 import { checkCommand } from './check';
 import type { Command, CommandInput } from './command';
 import { CommandError, parseArgsOptions, print, UsageError } from './command';
+import { fsckCommand } from './fsck/fsck-command';
 import { helpOf, helpOfAll } from './help';
 import { migrateCommand } from './migrate';
 
@@ -16,6 +17,7 @@ const COMMANDS: readonly Command[] = [
   changePasswordCommand,
   tokenCommand,
   checkCommand,
+  fsckCommand,
 ];
 
 const EXIT_FAILED = 1;
@@ -72,6 +74,13 @@ function report(error: unknown): number {
   return EXIT_FAILED;
 }
 
+/** Whoever reads the lines has seen enough, as `head` does: no reason for a stack. */
+function endQuietly(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit(EXIT_FAILED);
+}
+
+process.stdout.on('error', endQuietly);
 main(process.argv.slice(2)).then(
   (code) => {
     process.exitCode = code;

@@ -2,6 +2,8 @@ import type { Hash } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import { Writable } from 'node:stream';
 
+import type { KeyKind } from './keys';
+
 /** Byte positions as `fs.createReadStream` takes them: both inclusive, default everything. */
 export interface ByteRange {
   start?: number;
@@ -44,6 +46,22 @@ export interface UploadWriter {
   close(): Promise<void>;
 }
 
+/** What storage holds, key by key: for one who compares it with the database. */
+export interface StoredFile {
+  /** The name below storage; of a blob, an upload or an object it is the key. */
+  key: string;
+  /** By its name: `temporary` ones live as long as the call that makes them, `unknown` ones are none of ours. */
+  kind: KeyKind | 'temporary' | 'unknown';
+  /** As it is now; undefined when it has gone. */
+  look: () => Promise<FileState | undefined>;
+}
+
+export interface FileState {
+  sizeBytes: number;
+  /** When its bytes or its name last changed, in milliseconds since the epoch, by the clock of storage. */
+  changedAtMs: number;
+}
+
 /**
  * Where bytes live. Keys come from `keys.ts` and are opaque to everybody else. Blobs never change once published;
  * deleting is by exact key, so a new generation of a digest can never be lost to a collector of the old one.
@@ -79,9 +97,26 @@ export interface Storage {
   /** Throws `BlobMissingError`. */
   getObject(key: string): Promise<StoredBytes>;
   deleteObject(key: string): Promise<void>;
+
+  /** Everything, in any order, with little of it in memory; what comes or goes meanwhile may be left out. */
+  listFiles(): AsyncIterable<StoredFile>;
 }
 
 export const SMALL_BLOB_BYTES = 64 * 1024;
+
+/** Shows every byte, in order, to one who keeps none of it. */
+export async function readThrough(
+  { sendTo }: Pick<StoredBytes, 'sendTo'>,
+  onChunk: (chunk: Buffer) => void,
+): Promise<void> {
+  const target = new Writable({
+    write(chunk: Buffer, _encoding, callback) {
+      onChunk(chunk);
+      callback();
+    },
+  });
+  await sendTo(target);
+}
 
 /**
  * Feeds stored bytes of an upload into a hash: for the bytes that this process did not receive itself, once,
@@ -93,12 +128,5 @@ export async function hashUpload(
   hash: Hash,
   range?: ByteRange,
 ): Promise<void> {
-  const { sendTo } = await storage.readUpload(key, range);
-  const intoHash = new Writable({
-    write(chunk: Buffer, _encoding, callback) {
-      hash.update(chunk);
-      callback();
-    },
-  });
-  await sendTo(intoHash);
+  await readThrough(await storage.readUpload(key, range), (chunk) => hash.update(chunk));
 }

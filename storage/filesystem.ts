@@ -1,22 +1,27 @@
 import { randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
-import { copyFile, mkdir, open, stat, truncate, unlink } from 'node:fs/promises';
-import { join } from 'node:path';
+import { access, copyFile, mkdir, open, stat, truncate, unlink } from 'node:fs/promises';
+import { join, relative } from 'node:path';
 import type { Writable } from 'node:stream';
 import { Readable } from 'node:stream';
 
 import { createBlockStream } from './block-stream';
-import type { ByteRange, Storage, StoredBytes } from './driver';
+import type { ByteRange, FileState, Storage, StoredBytes, StoredFile } from './driver';
 import { SMALL_BLOB_BYTES } from './driver';
 import { BlobMissingError, UploadMissingError } from './errors';
 import { isMissing, toStorageError } from './filesystem-errors';
 import { FilesystemUpload } from './filesystem-upload';
 import type { KeyKind } from './keys';
-import { checkKey } from './keys';
+import { checkKey, kindOfKey } from './keys';
 import { moveDurably } from './move-durably';
 import { sendBlocks } from './send-blocks';
 import { Transfers } from './transfers';
+import { walkFolder } from './walk-folder';
+
+/** Where everything lies; what else an operator or a file system (`lost+found`) has beside them is not ours. */
+const FOLDERS = ['uploads', 'sha256', 'sha512', 'objects'];
+const TEMPORARY = /^uploads\/\.(probe|object)-/;
 
 /**
  * Blobs, uploads and objects below one folder of one file system, which may be shared by many processes
@@ -31,9 +36,14 @@ export class FilesystemStorage implements Storage {
   /** Makes the folders and finds out now, not at the first push, whether they can be written to. */
   async prepare(): Promise<void> {
     await mkdir(join(this.rootPath, 'uploads'), { recursive: true });
-    const probe = join(this.rootPath, 'uploads', `.probe-${randomUUID()}`);
+    const probe = this.temporaryPath('probe');
     await (await open(probe, 'wx')).close();
     await unlink(probe);
+  }
+
+  /** Throws when the folder is missing or must not be read; unlike {@link prepare} it changes nothing. */
+  async requirePlace(): Promise<void> {
+    await access(this.rootPath, constants.R_OK | constants.X_OK);
   }
 
   async openUpload(key: string, { offset }: { offset: number }): Promise<FilesystemUpload> {
@@ -136,7 +146,7 @@ export class FilesystemStorage implements Storage {
     const source = body instanceof Readable ? body : Readable.from([body]);
     // It may break while the file is being opened; the append finds that out.
     source.on('error', () => undefined);
-    const temporary = join(this.rootPath, 'uploads', `.object-${randomUUID()}`);
+    const temporary = this.temporaryPath('object');
     const file = await open(temporary, 'wx').catch((error: unknown) => {
       throw toStorageError(error, key);
     });
@@ -162,6 +172,21 @@ export class FilesystemStorage implements Storage {
 
   deleteObject(key: string): Promise<void> {
     return removeIfThere(this.pathOf('object', key));
+  }
+
+  async *listFiles(): AsyncGenerator<StoredFile> {
+    for (const folder of FOLDERS) {
+      for await (const path of walkFolder(join(this.rootPath, folder))) {
+        const key = relative(this.rootPath, path);
+        const kind = kindOfKey(key) ?? (TEMPORARY.test(key) ? 'temporary' : 'unknown');
+        yield { key, kind, look: () => stateOf(path) };
+      }
+    }
+  }
+
+  /** {@link TEMPORARY} knows it again when a crash has left it behind. */
+  private temporaryPath(purpose: 'probe' | 'object'): string {
+    return join(this.rootPath, 'uploads', `.${purpose}-${randomUUID()}`);
   }
 
   private pathOf(kind: KeyKind, key: string): string {
@@ -196,8 +221,14 @@ async function openIfThere(path: string): Promise<FileHandle | undefined> {
 }
 
 async function sizeOf(path: string): Promise<number | undefined> {
+  return (await stateOf(path))?.sizeBytes;
+}
+
+async function stateOf(path: string): Promise<FileState | undefined> {
   try {
-    return (await stat(path)).size;
+    const { size, mtimeMs, ctimeMs } = await stat(path);
+    // A rename, which is how a blob is published, sets the second time only.
+    return { sizeBytes: size, changedAtMs: Math.floor(Math.max(mtimeMs, ctimeMs)) };
   } catch (error) {
     if (isMissing(error)) return undefined;
     throw error;

@@ -7,6 +7,7 @@ export type BlobState = 'live' | 'candidate' | 'deleting';
 
 /** One row per digest of the whole installation; repositories only hold links. */
 @Entity('stored_blob')
+@Index('stored_blob_key', ['storageKey'])
 export class Blob {
   @Id() id: number;
   @Text(140, { unique: true }) digest: string;

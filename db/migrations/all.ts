@@ -8,6 +8,7 @@ import { Outbox1763700000006 } from './1763700000006-outbox';
 import { OutboxWaiting1763700000007 } from './1763700000007-outbox-waiting';
 import { LoginThrottle1763700000010 } from './1763700000010-login-throttle';
 import { AppTokens1763700000011 } from './1763700000011-app-tokens';
+import { BlobKeys1763700000012 } from './1763700000012-blob-keys';
 
 /** In the order they run. */
 export const MIGRATIONS = [
@@ -21,4 +22,5 @@ export const MIGRATIONS = [
   OutboxWaiting1763700000007,
   LoginThrottle1763700000010,
   AppTokens1763700000011,
+  BlobKeys1763700000012,
 ];

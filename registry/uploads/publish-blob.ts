@@ -5,11 +5,8 @@ import type { UploadSession } from '../../commands/content/uploads';
 import { forgetUpload } from '../../commands/content/uploads';
 import { storedBlob } from '../../db/stores/content-reads';
 import { parseDigest } from '../../model/digests';
-import { blobKey } from '../../storage/keys';
+import { blobKey, generationOf } from '../../storage/keys';
 import type { Registry, RepositoryExchange } from '../exchange';
-
-/** Epochs of one session that a key can tell apart. */
-const EPOCHS = 1000;
 
 export interface BlobSource {
   session: UploadSession;
@@ -122,5 +119,5 @@ async function sizeOf(
 function keyOf({ id }: UploadSession, epoch: number, digest: string): string {
   const parsed = parseDigest(digest);
   if (!parsed) throw new Error(`"${digest}" is not a digest`);
-  return blobKey(parsed.algorithm, parsed.hex, id * EPOCHS + (epoch % EPOCHS));
+  return blobKey(parsed.algorithm, parsed.hex, generationOf({ id, epoch }));
 }

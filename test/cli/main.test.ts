@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -8,6 +8,7 @@ import type { DataSource } from 'typeorm';
 
 import { authenticateBearer } from '../../auth/bearer';
 import { createDataSource } from '../../db/data-source';
+import { Blob } from '../../db/entities/content';
 import { OutboxRow } from '../../db/entities/outbox';
 import { proveBasic, testAuthDeps } from '../support/auth-deps';
 import { emptyDatabase, TEST_SECRET_KEY } from '../support/database';
@@ -163,6 +164,56 @@ describe('the command line', () => {
     const one = await slipway(['admin', 'token', '--help'], join(folder, 'no-such-file'));
     assert.equal(one.code, 0);
     assert.match(one.stdout, /^usage: slipway admin token <user> \[options\]\n[^]*--expires <duration>/);
+  });
+
+  it('compares the database with storage, in lines for people or for scripts', async () => {
+    await slipway(['migrate']);
+    await mkdir(join(folder, 'storage'), { recursive: true });
+    const clean = await slipway(['fsck', '--deep']);
+    assert.equal(clean.code, 0, clean.stderr);
+    assert.match(clean.stdout, /^0 tags, 0 manifests, 0 blobs of 0 bytes [^\n]+\nclean\n$/);
+    const digest = `sha256:${'ab'.repeat(32)}`;
+    const storageKey = `sha256/ab/${'ab'.repeat(32)}.1000`;
+    const row = { digest, storageKey, sizeBytes: 1, state: 'live' as const, createdAtMs: 1 };
+    await db.manager.insert(Blob, row);
+    const found = await slipway(['fsck']);
+    const json = await slipway(['fsck', '--json', '--min-age', '2d']);
+    await db.manager.delete(Blob, { digest });
+    assert.deepEqual([found.code, found.stderr], [1, '']);
+    const line = `MISSING     blob ${digest} (file ${storageKey}): its file is not in storage`;
+    assert.equal(found.stdout.split('\n')[0], line);
+    assert.match(found.stdout, /^1 finding: 1 missing$/m);
+    assert.equal(json.code, 1);
+    const [finding, summary] = json.stdout
+      .trim()
+      .split('\n')
+      .map((text) => JSON.parse(text) as { type: string; file?: string; isClean?: boolean });
+    assert.deepEqual([finding?.type, finding?.file], ['finding', storageKey]);
+    assert.deepEqual([summary?.type, summary?.isClean], ['summary', false]);
+    const wrong = await slipway(['fsck', '--min-age', 'soon']);
+    assert.deepEqual([wrong.code, wrong.stdout], [2, '']);
+    assert.equal(wrong.stderr, 'slipway: "soon" is no duration such as 30s or 1h; see --help\n');
+  });
+
+  it('compares with storage that takes nothing, makes none where there is none', async () => {
+    const storage = (path: string) => ({
+      DATABASE_URL: url,
+      DISTRIBUTED_STORAGE_CONFIG: { default: ['LocalStorage', { storage_path: path }] },
+    });
+    const path = join(folder, 'no-disk');
+    const missing = await slipway(['fsck'], await writeConfig('no-disk', storage(path)));
+    assert.deepEqual([missing.code, missing.stdout], [1, '']);
+    assert.match(missing.stderr, /^slipway: storage cannot be used: ENOENT: [^\n]+no-disk'\n$/);
+    await mkdir(path);
+    const empty = await slipway(['fsck'], await writeConfig('empty', storage(path)));
+    assert.deepEqual([empty.code, await readdir(path)], [0, []], empty.stderr);
+  });
+
+  it('compares nothing before the schema is there', async () => {
+    const bare = await writeConfig('bare', { DATABASE_URL: await emptyDatabase() });
+    const { code, stdout, stderr } = await slipway(['fsck'], bare);
+    assert.deepEqual([code, stdout], [1, '']);
+    assert.equal(stderr, 'slipway: the schema is not current; run "migrate"\n');
   });
 
   it('finds late and parked outbox rows and storage that cannot be written to', async () => {

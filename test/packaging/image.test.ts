@@ -91,7 +91,7 @@ describe('the container image', function () {
   it('explains its roles, and refuses others', async () => {
     const help = await containers.run(['--help']);
     assert.equal(help.code, 0);
-    for (const role of ['serve', 'relay', 'worker --queues', 'migrate', 'admin', 'check', 'health']) {
+    for (const role of ['serve', 'relay', 'worker --queues', 'migrate', 'admin', 'check', 'fsck', 'health']) {
       assert.ok(help.output.includes(`  ${role} `), role);
     }
     const wrong = await containers.run(['server']);

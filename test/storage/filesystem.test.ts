@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -9,8 +9,9 @@ import { Readable } from 'node:stream';
 import { createStorage } from '../../storage/create-storage';
 import { StorageFullError } from '../../storage/errors';
 import { FilesystemStorage } from '../../storage/filesystem';
-import { uploadKey } from '../../storage/keys';
+import { blobKey, uploadKey } from '../../storage/keys';
 import { describeStorage } from './driver-contract';
+import { describeListing } from './listing-contract';
 
 describe('FilesystemStorage', () => {
   let dir: string;
@@ -26,6 +27,7 @@ describe('FilesystemStorage', () => {
   }
 
   describeStorage('filesystem', () => open('contract'));
+  describeListing('filesystem', () => open('listed'));
 
   it('leaves no transfer, buffered byte, or stray file behind after the contract', async () => {
     const storage = new FilesystemStorage(join(dir, 'tidy'));
@@ -40,6 +42,38 @@ describe('FilesystemStorage', () => {
     stream.destroy();
     assert.deepEqual([storage.transfers.active, storage.transfers.bufferedBytes], [0, 0]);
     assert.deepEqual(await readdir(join(dir, 'tidy', 'uploads')), []);
+  });
+
+  it('lists what a crash left behind, and nothing outside of its own folders', async () => {
+    const root = join(dir, 'crashed');
+    const storage = new FilesystemStorage(root);
+    await storage.prepare();
+    await mkdir(join(root, 'lost+found'));
+    await mkdir(join(root, 'sha256', 'ab'), { recursive: true });
+    const names = ['uploads/.object-1', 'uploads/.probe-1', 'sha256/ab/strange', 'sha256/plain', 'notes'];
+    for (const name of names) await writeFile(join(root, name), '');
+    const listed: string[][] = [];
+    for await (const { key, kind } of storage.listFiles()) listed.push([key, kind]);
+    assert.deepEqual(listed.sort(), [
+      ['sha256/ab/strange', 'unknown'],
+      ['sha256/plain', 'unknown'],
+      ['uploads/.object-1', 'temporary'],
+      ['uploads/.probe-1', 'temporary'],
+    ]);
+  });
+
+  it('tells a rename as a change: publishing leaves the bytes as old as they are', async () => {
+    const storage = new FilesystemStorage(join(dir, 'renamed'));
+    await storage.prepare();
+    const from = uploadKey(randomUUID(), 1);
+    const path = join(dir, 'renamed', from);
+    await writeFile(path, 'old');
+    await utimes(path, 1, 1);
+    await storage.publish(from, blobKey('sha256', 'ab'.repeat(32), 1));
+    for await (const file of storage.listFiles()) {
+      const state = await file.look();
+      assert.ok((state?.changedAtMs ?? 0) > Date.now() - 600_000);
+    }
   });
 
   it('says at the start when its folder cannot be used', async () => {
