@@ -1,17 +1,14 @@
 import { strict as assert } from 'node:assert';
 import { execFile, execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { gzipSync } from 'node:zlib';
-
-import { pack } from 'tar-stream';
 
 import { buildRepository, buildUser, uniqueName } from '../support/factories';
+import { writeLayout } from '../support/oci-layout';
 import type { TestRegistry } from '../support/registry';
 import { startRegistry } from '../support/registry';
-import { sha256 } from '../support/registry-client';
 
 const run = promisify(execFile);
 
@@ -156,63 +153,6 @@ describe('skopeo', function () {
     );
   });
 });
-
-/** An OCI layout made by hand: one tiny image for each name, as tags or as an index named `multi`. */
-async function writeLayout(path: string, names: string[], { asIndex = false } = {}): Promise<void> {
-  mkdirSync(join(path, 'blobs', 'sha256'), { recursive: true });
-  const put = (mediaType: string, bytes: Buffer) => {
-    writeFileSync(join(path, 'blobs', 'sha256', sha256(bytes).slice(7)), bytes);
-    return { mediaType, digest: sha256(bytes), size: bytes.length };
-  };
-  const entries = [];
-  for (const name of names) {
-    const tar = await tarOf(`hello from ${name}\n`);
-    const layer = put('application/vnd.oci.image.layer.v1.tar+gzip', gzipSync(tar));
-    const architecture = asIndex ? name : 'amd64';
-    const config = {
-      architecture,
-      os: 'linux',
-      config: {},
-      rootfs: { type: 'layers', diff_ids: [sha256(tar)] },
-    };
-    const manifest = {
-      schemaVersion: 2,
-      mediaType: 'application/vnd.oci.image.manifest.v1+json',
-      config: put('application/vnd.oci.image.config.v1+json', Buffer.from(JSON.stringify(config))),
-      layers: [layer],
-    };
-    entries.push({
-      ...put('application/vnd.oci.image.manifest.v1+json', Buffer.from(JSON.stringify(manifest))),
-      ...(asIndex
-        ? { platform: { architecture, os: 'linux' } }
-        : { annotations: { 'org.opencontainers.image.ref.name': name } }),
-    });
-  }
-  const type = 'application/vnd.oci.image.index.v1+json';
-  const index = { schemaVersion: 2, mediaType: type, manifests: entries };
-  const top = asIndex
-    ? {
-        schemaVersion: 2,
-        manifests: [
-          {
-            ...put(type, Buffer.from(JSON.stringify(index))),
-            annotations: { 'org.opencontainers.image.ref.name': 'multi' },
-          },
-        ],
-      }
-    : index;
-  writeFileSync(join(path, 'index.json'), JSON.stringify(top));
-  writeFileSync(join(path, 'oci-layout'), JSON.stringify({ imageLayoutVersion: '1.0.0' }));
-}
-
-async function tarOf(text: string): Promise<Buffer> {
-  const tar = pack();
-  tar.entry({ name: 'hello.txt', mtime: new Date(0) }, text);
-  tar.finalize();
-  const chunks: Buffer[] = [];
-  for await (const chunk of tar) chunks.push(chunk as Buffer);
-  return Buffer.concat(chunks);
-}
 
 function manifestDigests(layout: string): string[] {
   const index = JSON.parse(readFileSync(join(layout, 'index.json'), 'utf8')) as {

@@ -14,6 +14,8 @@ import { freePort, startProcess } from './processes';
 const SERVE = join(__dirname, '..', '..', 'dist', 'serve', 'main.js');
 
 export interface ServeProcesses {
+  /** Their name towards clients. */
+  host: string;
   ports: number[];
   storagePath: string;
   dataSource: DataSource;
@@ -22,10 +24,13 @@ export interface ServeProcesses {
   dispose(): Promise<void>;
 }
 
-/** Several `serve` of the built product that share a new database and a storage folder, reached under one name. */
+/**
+ * Several `serve` of the built product that share a new database and a storage folder, reached under one name: that of the
+ * first unless `config` names another.
+ */
 export async function startServeProcesses(
   count: number,
-  config: { SERVER_HOSTNAME: string; [field: string]: unknown },
+  config: Record<string, unknown> & { SERVER_HOSTNAME?: string } = {},
 ): Promise<ServeProcesses> {
   const storagePath = mkdtempSync(join(tmpdir(), 'slw-serve-'));
   const database = { DATABASE_URL: await emptyDatabase(), DATABASE_SECRET_KEY: TEST_SECRET_KEY };
@@ -35,8 +40,10 @@ export async function startServeProcesses(
   const ports: number[] = [];
   for (let index = 0; index < count; index += 1) ports.push(await freePort());
   const running: (RunningProcess | undefined)[] = [];
+  const host = config.SERVER_HOSTNAME ?? `127.0.0.1:${ports[0]}`;
 
   const made: ServeProcesses = {
+    host,
     ports,
     storagePath,
     dataSource,
@@ -46,6 +53,7 @@ export async function startServeProcesses(
       const fields = {
         ...config,
         ...database,
+        SERVER_HOSTNAME: host,
         LISTEN_PORT: ports[index],
         DISTRIBUTED_STORAGE_CONFIG: storage,
       };

@@ -8,6 +8,7 @@ const { Readable } = require('node:stream');
 const { currentSignal } = require('../cancellation.cjs');
 const { lastLines, plainReason } = require('../child-process.cjs');
 const { isAtLeast } = require('../versions.cjs');
+const { goInstall } = require('./go-install.cjs');
 const { fillCache } = require('./tool-cache.cjs');
 
 const CLI_VERSION = 'v1.5.1';
@@ -114,20 +115,9 @@ async function fetchTo(url, file, detail) {
 }
 
 async function buildCli(machine, draft, detail) {
-  const work = `${draft}.work`;
-  fs.mkdirSync(work, { recursive: true });
-  try {
-    const { code, output } = await machine.capture(
-      'go',
-      ['install', `github.com/temporalio/cli/cmd/temporal@${CLI_VERSION}`],
-      { env: { ...machine.env, GOBIN: work }, cwd: work, onLine: detail },
-    );
-    if (code !== 0) return `go install failed (${plainReason(output)})`;
-    fs.renameSync(path.join(work, 'temporal'), draft);
-    return undefined;
-  } finally {
-    fs.rmSync(work, { recursive: true, force: true });
-  }
+  const program = { package: 'github.com/temporalio/cli/cmd/temporal', version: CLI_VERSION };
+  const failure = await goInstall(machine, program, draft, { onLine: detail });
+  return failure && `go install failed (${plainReason(failure)})`;
 }
 
 module.exports = { temporalSteps, cliSteps };

@@ -1,0 +1,77 @@
+import { existsSync } from 'node:fs';
+import { basename, join } from 'node:path';
+
+import { plainReason } from '../../bin/launcher/child-process.cjs';
+import { createMachine } from '../../bin/launcher/machine.cjs';
+import { createTerminal } from '../../bin/launcher/terminal.cjs';
+import { goInstall } from '../../bin/launcher/tools/go-install.cjs';
+import { fillCache } from '../../bin/launcher/tools/tool-cache.cjs';
+
+/** A command written in Go that tests or benches call, at the version they were written against. */
+export interface GoProgram {
+  /** Import path; its last element is the name of the command. */
+  package: string;
+  version: string;
+  /** What it is called in the cache, where the command's own name says too little. */
+  name?: string;
+}
+
+export type GoBinary = string | { missing: string };
+
+/** All builds of one process together. */
+const BUILDS_MS = 30 * 60_000;
+// Whoever lacks these cannot have the program; every other failure is one of the project.
+const NO_MEANS =
+  /ENOENT|no such host|network is unreachable|i\/o timeout|connection (?:refused|reset)|TLS handshake|GOPROXY=off|requires go >=|no space left/;
+
+const known = new Map<string, Promise<GoBinary>>();
+let before: Promise<unknown> = Promise.resolve();
+let spentMs = 0;
+
+/**
+ * Path of a program in the user's cache, built there with Go once per user and version, which may take minutes; or why this
+ * machine cannot have it. Throws where it can, and the build fails all the same.
+ */
+export function goProgram(program: GoProgram, env: NodeJS.ProcessEnv = process.env): Promise<GoBinary> {
+  const machine = createMachine(env);
+  const name = join('bin', `${program.name ?? basename(program.package)}-${program.version}`);
+  const path = join(machine.cache, name);
+  const existing = () =>
+    Promise.resolve<string | { path: string }>(existsSync(path) ? { path } : 'nothing there');
+
+  async function build(): Promise<GoBinary> {
+    const terminal = createTerminal();
+    const since = Date.now();
+    const title = `building ${basename(name)} with Go (some minutes, once)`;
+    const made: string | { path: string } = await terminal.step(title, (detail) =>
+      fillCache<{ path: string }>(machine, name, terminal, {
+        existing,
+        make: (draft) =>
+          goInstall(machine, program, draft, { onLine: detail, timeoutMs: BUILDS_MS - spentMs }),
+      }),
+    );
+    spentMs = Math.min(BUILDS_MS - 1, spentMs + Date.now() - since);
+    if (typeof made !== 'string') return made.path;
+    if (!NO_MEANS.test(made)) throw new Error(`${program.package}@${program.version}: ${made}`);
+    return { missing: `there is no ${basename(name)}: go install failed (${plainReason(made)})` };
+  }
+
+  if (existsSync(path)) return Promise.resolve(path);
+  let binary = known.get(path);
+  if (!binary) {
+    // One after the other: each of them keeps all cores busy.
+    binary = before.then(build);
+    known.set(path, binary);
+    before = binary.catch(() => undefined);
+  }
+  return binary;
+}
+
+/** The same in a hook of mocha, which is skipped by name where the program cannot be had. */
+export async function needGoProgram(hook: Mocha.Context, program: GoProgram): Promise<string> {
+  hook.timeout(BUILDS_MS + 10_000);
+  const binary = await goProgram(program);
+  if (typeof binary === 'string') return binary;
+  console.log(`      skipped: ${binary.missing}`);
+  return hook.skip();
+}
