@@ -22,13 +22,15 @@ export const configSchema = z.object({
   PREFERRED_URL_SCHEME: z.enum(['http', 'https']).default('http'),
   LISTEN_ADDRESS: z.string().default('127.0.0.1'),
   LISTEN_PORT: port.default(8080),
+  /** How many processes of one `serve` take requests; by default one per core, as far as memory and the database allow. */
+  SERVE_PROCESSES: z.coerce.number().int().min(1).max(64).optional(),
   /** CIDR ranges of the reverse proxies whose `X-Forwarded-For` is believed. */
   TRUSTED_PROXY_NETWORKS: list.default([]),
   REGISTRY_TITLE: z.string().default('Slipway'),
   REGISTRY_TITLE_SHORT: z.string().default('Slipway'),
 
   DATABASE_URL: z.url({ protocol: /^(mysql|mariadb)$/ }),
-  /** At least 2: a migration holds its lock on one connection and works on another. */
+  /** Of each process. At least 2: a migration holds its lock on one connection and works on another. */
   DATABASE_POOL_SIZE: z.coerce.number().int().min(2).default(10),
   /** Seals secrets at rest; any text of 16 characters and more, the key is derived from it. */
   DATABASE_SECRET_KEY: z.string().min(16),

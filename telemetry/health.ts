@@ -22,7 +22,7 @@ export function unlessStopping(stopping: AbortSignal, check: HealthCheck): Healt
 export async function startHealthServer(
   port: number | undefined,
   check: HealthCheck,
-  metrics?: Registry,
+  metrics?: Pick<Registry, 'contentType' | 'metrics'>,
   timeoutMs = 5000,
 ): Promise<Server | undefined> {
   if (port === undefined) return undefined;
@@ -55,7 +55,7 @@ async function healthOf(check: HealthCheck, timeoutMs: number): Promise<Answer> 
   }
 }
 
-async function metricsOf(metrics: Registry): Promise<Answer> {
+async function metricsOf(metrics: Pick<Registry, 'contentType' | 'metrics'>): Promise<Answer> {
   try {
     return { status: 200, type: metrics.contentType, body: await metrics.metrics() };
   } catch (error) {

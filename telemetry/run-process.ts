@@ -9,22 +9,21 @@ export interface ShutdownSignals {
 }
 
 /**
- * Runs a process until its work ends, which SIGTERM and SIGINT ask for. Whatever it throws is logged and becomes a non-zero
- * exit code, so that its supervisor starts it again.
+ * Runs a process until its work ends, which SIGTERM and SIGINT ask for, or whatever `onStop` listens to. What the work throws is
+ * logged and becomes a non-zero exit code, so that its supervisor starts it again.
  */
 export async function runProcess(
   logger: Logger,
   work: (signals: ShutdownSignals) => Promise<void>,
+  onStop: (stop: (signal: string) => void) => void = onSignals,
 ): Promise<void> {
   const stopping = new AbortController();
   const hurrying = new AbortController();
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    process.on(signal, () => {
-      if (hurrying.signal.aborted) process.exit(130);
-      logger.info({ signal }, stopping.signal.aborted ? 'stopping in a hurry' : 'stopping');
-      (stopping.signal.aborted ? hurrying : stopping).abort();
-    });
-  }
+  onStop((signal) => {
+    if (hurrying.signal.aborted) process.exit(130);
+    logger.info({ signal }, stopping.signal.aborted ? 'stopping in a hurry' : 'stopping');
+    (stopping.signal.aborted ? hurrying : stopping).abort();
+  });
   try {
     await work({ stopping: stopping.signal, hurrying: hurrying.signal });
     process.exitCode = 0;
@@ -35,6 +34,10 @@ export async function runProcess(
   // Pools and sockets that are still open must not keep a process alive whose work is over. Log lines are written
   // synchronously, so none is lost.
   process.exit();
+}
+
+function onSignals(stop: (signal: string) => void): void {
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stop(signal));
 }
 
 /** Starts a process; what stops it before it has a logger (its configuration, its arguments) is told without a stack. */

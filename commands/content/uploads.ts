@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 
 import { Upload } from '../../db/entities/content';
-import { lockUpload, recordProgress } from '../../db/stores/uploads';
+import { findStreamingUploads, lockUpload, recordProgress } from '../../db/stores/uploads';
 import { isLeaseHeld } from '../../model/leases';
 import type { RepositoryPath } from '../../model/names';
 import { runAct } from '../act';
@@ -137,6 +137,19 @@ export function giveUploadBack(
 ): Promise<boolean> {
   if (abandonedKey === null) return releaseUpload(deps, session, session.receivedBytes);
   return recordProgress(deps.dataSource.manager, session, { leaseUntilMs: deps.now() });
+}
+
+/**
+ * Lets others go on at once with what `owner` was receiving, which must be known to be dead: nothing looks at its lease any
+ * more. The sessions stay ones to be continued in a file of their own.
+ */
+export async function releaseUploadsOf(
+  { dataSource, now }: Pick<ContentDeps, 'dataSource' | 'now'>,
+  owner: string,
+): Promise<void> {
+  for (const session of await findStreamingUploads(dataSource.manager, owner)) {
+    await recordProgress(dataSource.manager, session, { leaseUntilMs: now() });
+  }
 }
 
 /** How far a session got, for whoever may push to its repository. */

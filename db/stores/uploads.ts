@@ -1,5 +1,5 @@
 import type { EntityManager } from 'typeorm';
-import { LessThanOrEqual } from 'typeorm';
+import { IsNull, LessThanOrEqual, Not } from 'typeorm';
 
 import { Upload } from '../entities/content';
 
@@ -32,6 +32,17 @@ export async function recordProgress(
 ): Promise<boolean> {
   const { affected } = await manager.update(Upload, { uuid, epoch }, progress);
   return affected === 1;
+}
+
+/** What a process was receiving when it was last heard of. */
+export async function findStreamingUploads(
+  manager: EntityManager,
+  leaseOwner: string,
+): Promise<Pick<Upload, 'uuid' | 'epoch'>[]> {
+  return manager.find(Upload, {
+    select: { uuid: true, epoch: true },
+    where: { leaseOwner, leaseUntilMs: Not(IsNull()) },
+  });
 }
 
 /** Sessions that nobody can take up again. */

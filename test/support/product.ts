@@ -230,6 +230,7 @@ async function configure({
     BUILD_WORK_DIR: join(home, 'builds'),
     BUILD_HOST_ID: 'test-builder',
     ADVISORIES_PATH: join(home, 'advisories'),
+    SERVE_PROCESSES: 1,
     SHUTDOWN_NOTICE: '0s',
     BUILD_SHUTDOWN_GRACE: '5s',
     ...config,

@@ -51,6 +51,7 @@ export async function startServeProcesses(
       const file = join(storagePath, `config-${index}.yaml`);
       const storage = { default: ['LocalStorage', { storage_path: join(storagePath, 'storage') }] };
       const fields = {
+        SERVE_PROCESSES: 1,
         ...config,
         ...database,
         SERVER_HOSTNAME: host,

@@ -10,6 +10,7 @@ import { freePort, startProcess } from './processes';
 export interface PartProcess extends RunningProcess {
   /** What its `/health` answers now. */
   health(): Promise<{ status: number; body: { status: string; reason?: string } }>;
+  metrics(): Promise<string>;
   /** Waits until it says that it can do its work. */
   healthy(): Promise<void>;
 }
@@ -42,6 +43,7 @@ export async function startPart(options: PartOptions): Promise<PartProcess> {
       BUILD_WORK_DIR: join(storage, 'builds'),
       SLIPWAY_HEALTH_PORT: String(port),
       OUTBOUND_ALLOWED_NETWORKS: '127.0.0.0/8',
+      SERVE_PROCESSES: '1',
       SHUTDOWN_NOTICE: '0s',
       ...options.env,
     },
@@ -55,6 +57,7 @@ export async function startPart(options: PartOptions): Promise<PartProcess> {
   return {
     ...part,
     health,
+    metrics: async () => (await fetch(`http://127.0.0.1:${port}/metrics`)).text(),
     async healthy() {
       await eventually(async () => {
         const { status, body } = await health();
