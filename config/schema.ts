@@ -67,6 +67,8 @@ export const configSchema = z.object({
   FEATURE_ANONYMOUS_ACCESS: flag.default(true),
   FEATURE_USER_CREATION: flag.default(true),
   FEATURE_USER_INITIALIZE: flag.default(false),
+  /** Takes manifests that name blobs or manifests which their repository does not have (yet). */
+  FEATURE_SPARSE_INDEX: flag.default(false),
   FEATURE_BUILD_SUPPORT: flag.default(true),
   FEATURE_SECURITY_SCANNER: flag.default(true),
   FEATURE_READER_BUILD_LOGS: flag.default(false),

@@ -59,6 +59,7 @@ function createRegistry(deps: RegistryDeps): Registry {
     privateOnPush: config.CREATE_PRIVATE_REPO_ON_PUSH,
     newNamespaces: { config },
     address: { scheme: config.PREFERRED_URL_SCHEME, host: config.SERVER_HOSTNAME },
+    allowsSparse: config.FEATURE_SPARSE_INDEX,
     contentHoldMs: config.PUSH_TEMP_TAG_EXPIRATION_SEC * 1000,
     uploadLifetimeMs: config.BLOBUPLOAD_DELETION_DATE_THRESHOLD * 60_000,
     uploadKey,

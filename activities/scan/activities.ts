@@ -133,7 +133,11 @@ export function createScanActivities(deps: ScanDeps, refresher: AdvisoryRefreshe
 }
 export type ScanActivities = ReturnType<typeof createScanActivities>;
 
-function judge({ config }: Pick<ScanDeps, 'config'>, { mediaType, body }: ScanSubject) {
+function judge({ config }: Pick<ScanDeps, 'config'>, { mediaType, body, isSparse }: ScanSubject) {
+  // A layer that somebody else has pushed must not be looked into for who only knows its digest.
+  if (isSparse) {
+    return { verdict: 'unsupported' as const, reason: 'some of its layers were not pushed to this repository' };
+  }
   const parsed = parseManifest(mediaType, body.toString('utf8'));
   if (!parsed.ok) return { verdict: 'unsupported' as const, reason: parsed.problem };
   return decideScan(parsed.manifest, config.SECURITY_SCANNER_MAX_LAYER_SIZE_BYTES);

@@ -1,7 +1,7 @@
 import type { EntityManager } from 'typeorm';
 import { z } from 'zod';
 
-import { Blob } from '../../db/entities/content';
+import { findLinkedBlob } from '../../db/stores/blobs';
 import type { Storage } from '../../storage/driver';
 import { BlobMissingError } from '../../storage/errors';
 
@@ -19,15 +19,15 @@ export type HistoryEntry = z.infer<typeof history>;
 const LARGEST_CONFIG_BYTES = 1024 * 1024;
 
 /**
- * How each layer of an image came to be, base first; empty when the config is missing, larger than a megabyte, or no
+ * How each layer of an image came to be, base first; empty when the config is not in the repository, larger than a megabyte, or no
  * image's: people may push anything as a config, and the view of its manifest must not fail for it.
  */
 export async function readLayerHistory(
   manager: EntityManager,
   storage: Storage,
-  configDigest: string,
+  { repositoryId, digest }: { repositoryId: number; digest: string },
 ): Promise<HistoryEntry[]> {
-  const blob = await manager.findOneBy(Blob, { digest: configDigest });
+  const blob = await findLinkedBlob(manager, repositoryId, digest);
   if (!blob || blob.sizeBytes > LARGEST_CONFIG_BYTES) return [];
   const parsed = imageConfig.safeParse(parseJson(await readText(storage, blob.storageKey)));
   return (parsed.data?.history ?? []).filter((entry) => !entry.empty_layer);

@@ -18,10 +18,13 @@ export function createManifestRoutes(deps: ApiDeps): ApiRoute[] {
       async handle(request) {
         const { manager } = deps.dataSource;
         const digest = request.params.digest ?? '';
-        const manifest = await findTaggedManifest(manager, foundRepository(request).id, digest, deps.now());
+        const repositoryId = foundRepository(request).id;
+        const manifest = await findTaggedManifest(manager, repositoryId, digest, deps.now());
         if (!manifest) throw notFound();
         const config = readImageManifest(manifest)?.config;
-        const history = config ? await readLayerHistory(manager, deps.storage, config.digest) : [];
+        const history = config
+          ? await readLayerHistory(manager, deps.storage, { repositoryId, digest: config.digest })
+          : [];
         return { status: 200, body: presentManifest(digest, manifest, history) };
       },
     }),

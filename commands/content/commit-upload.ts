@@ -6,6 +6,7 @@ import { lockUpload } from '../../db/stores/uploads';
 import type { RepositoryPath } from '../../model/names';
 import type { Pusher } from './pusher';
 import type { ContentDeps } from './content-deps';
+import { fillGapsWithBlob } from './fill-gaps';
 import { openForWrite } from './push-gate';
 import type { UploadSession } from './uploads';
 import { unknownUpload } from './uploads';
@@ -47,7 +48,9 @@ export function commitUpload(
     const row = await settleBlob(act, blob);
     if (!row) return { outcome: 'bytes-needed' };
     const holdUntilMs = act.nowMs + deps.contentHoldMs;
-    await holdBlob(act.manager, { repositoryId: repository.id, blobId: row.id, holdUntilMs });
+    const link = { repositoryId: repository.id, blobId: row.id };
+    await holdBlob(act.manager, { ...link, holdUntilMs });
+    await fillGapsWithBlob(act, deps, { ...link, digests: [blob.digest] });
     await act.manager.delete(Upload, { id: upload.id });
     return { outcome: 'linked', storageKey: row.storageKey };
   });

@@ -11,6 +11,7 @@ import type { Act } from '../act';
 import { runAct } from '../act';
 import type { Pusher } from './pusher';
 import type { ContentDeps } from './content-deps';
+import { fillGapsWithBlob } from './fill-gaps';
 import { openForPush } from './push-gate';
 
 /** Where an anonymous mount looks at most. */
@@ -43,7 +44,9 @@ export function mountBlob(
       // Only then: many mounts of one blob share its lock, and an update would make them wait for each other.
       if (blob.state === 'candidate') await reviveBlobs(act.manager, [blobId]);
       const holdUntilMs = act.nowMs + deps.contentHoldMs;
-      await holdBlob(act.manager, { repositoryId: target.id, blobId, holdUntilMs });
+      const link = { repositoryId: target.id, blobId };
+      await holdBlob(act.manager, { ...link, holdUntilMs });
+      await fillGapsWithBlob(act, deps, { ...link, digests: [digest] });
       return true;
     }
     return false;

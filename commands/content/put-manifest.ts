@@ -9,7 +9,9 @@ import { holdBuild, recordBuiltManifest } from './build-guard';
 import type { Pusher } from './pusher';
 import { auditPusher } from './pusher';
 import type { ContentDeps } from './content-deps';
+import { fillGapsWithManifest } from './fill-gaps';
 import type { ManifestPush } from './manifest-push';
+import type { References } from './manifest-references';
 import { checkReferences } from './manifest-references';
 import type { OpenRepository } from './push-gate';
 import { openForPush } from './push-gate';
@@ -19,8 +21,8 @@ import { tellPush } from './tell-push';
 
 /**
  * Stores a manifest with everything that hangs on it: links to its blobs and children, labels, tags, usage log, push
- * events and the scan that follows, in one transaction. It refuses when a blob or child is not in the repository. Pushes
- * to one repository follow one another, so its tags have one history and its events one order.
+ * events and the scan that follows, in one transaction. It refuses when a blob or child is not in the repository, unless
+ * sparse content is allowed. Pushes to one repository follow one another, so its tags have one history and its events one order.
  */
 export function putManifest(
   deps: ContentDeps,
@@ -31,7 +33,10 @@ export function putManifest(
   return runAct(deps, pusher.actor, async (act) => {
     await holdBuild(act, pusher.identity, push);
     const repository = await openForPush(act, deps, pusher, { path, lock: 'update' });
-    const references = await checkReferences(act.manager, repository.id, push.manifest);
+    const references = await checkReferences(act.manager, repository.id, {
+      manifest: push.manifest,
+      allowsSparse: deps.allowsSparse ?? false,
+    });
     const labels = mergeLabels(push.configLabels, push.manifest.annotations);
     const manifestId = await storeManifest(act, {
       repositoryId: repository.id,
@@ -40,7 +45,12 @@ export function putManifest(
       labels,
       holdUntilMs: act.nowMs + deps.contentHoldMs,
     });
-    const lifetimeMs = await lifetimeOf(act, labels, references.childIds);
+    await fillGapsWithManifest(act, deps, {
+      repositoryId: repository.id,
+      childId: manifestId,
+      digest: push.digest,
+    });
+    const lifetimeMs = await lifetimeOf(act, labels, references);
     for (const tag of push.tags) {
       const { digest } = push;
       await setTag(act, { repositoryId: repository.id, name: tag, manifestId, digest, lifetimeMs });
@@ -48,14 +58,19 @@ export function putManifest(
       await tellPush(act, deps.address, { repository, tag, mediaType, pusher: auditPusher(pusher) });
     }
     await recordBuiltManifest(act, pusher.identity, push);
-    await askForScan(act, repository, manifestId, push);
+    // Layers that are named and not here may be somebody else's: nothing of them is looked into before they were pushed here.
+    if (references.missing.length === 0) await askForScan(act, repository, manifestId, push);
   });
 }
 
 /** An index without a label of its own lives as long as all of its children say in one voice. */
-async function lifetimeOf(act: Act, labels: Labels, childIds: readonly number[]): Promise<number | null> {
+async function lifetimeOf(
+  act: Act,
+  labels: Labels,
+  { childIds, missing }: Pick<References, 'childIds' | 'missing'>,
+): Promise<number | null> {
   const own = tagLifetimeMs(labels);
-  if (own !== null || childIds.length === 0) return own;
+  if (own !== null || childIds.length === 0 || missing.length > 0) return own;
   const byManifest = await labelsOfManifests(act.manager, childIds);
   return tagLifetimeMs(commonLabels(childIds.map((id) => byManifest.get(id) ?? {})));
 }

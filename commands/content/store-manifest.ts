@@ -2,7 +2,14 @@ import { randomUUID } from 'node:crypto';
 
 import { Manifest } from '../../db/entities/content';
 import { reviveBlobs } from '../../db/stores/blobs';
-import { findManifest, holdManifests, insertLabels, insertLinks } from '../../db/stores/manifests';
+import {
+  findManifest,
+  holdManifests,
+  insertLabels,
+  insertLinks,
+  replaceLinks,
+} from '../../db/stores/manifests';
+import { isSparse } from '../../db/stores/missing-parts';
 import { storableLabels } from '../../model/manifest-labels';
 import type { Labels } from '../../model/manifest-labels';
 import type { Act } from '../act';
@@ -17,20 +24,18 @@ export interface StoredPush {
   holdUntilMs: number;
 }
 
-/** Writes the rows of a manifest, or finds them: the same bytes pushed again change nothing but the hold. Answers its id. */
+/** Writes the rows of a manifest, or finds them: the same bytes pushed again change the hold, and the links where some were missing. Answers its id. */
 export async function storeManifest(act: Act, stored: StoredPush): Promise<number> {
   const { repositoryId, push, references, holdUntilMs } = stored;
-  const candidates = references.blobs.filter((blob) => blob.state === 'candidate');
-  await reviveBlobs(
-    act.manager,
-    candidates.map((blob) => blob.id),
-  );
+  await reviveBlobs(act.manager, references.candidateIds);
   // Children live on until their parent has a tag (registry spec 10).
   await holdManifests(act.manager, references.childIds, holdUntilMs);
   const existing = await findManifest(act.manager, repositoryId, push.digest);
   if (existing) {
-    await act.manager.update(Manifest, { id: existing.id }, { holdUntilMs, deletedAtMs: null });
-    return existing.id;
+    const { id } = existing;
+    await act.manager.update(Manifest, { id }, { holdUntilMs, deletedAtMs: null });
+    if (await isSparse(act.manager, id)) await replaceLinks(act.manager, { id, repositoryId }, references);
+    return id;
   }
   return insertManifest(act, stored);
 }
@@ -51,8 +56,7 @@ async function insertManifest(act: Act, { repositoryId, push, ...stored }: Store
     createdAtMs: act.nowMs,
   });
   const id = Number(identifiers[0]?.id);
-  const blobs = stored.references.blobs.map((blob, position) => ({ blobId: blob.id, position }));
-  await insertLinks(act.manager, { id, repositoryId }, { blobs, childIds: stored.references.childIds });
+  await insertLinks(act.manager, { id, repositoryId }, stored.references);
   const labels = storableLabels(stored.labels).map(([labelKey, labelValue]) => ({
     uuid: randomUUID(),
     manifestId: id,

@@ -27,6 +27,7 @@ export const ENTITIES = [
   content.Manifest,
   content.ManifestBlob,
   content.ManifestChild,
+  content.MissingPart,
   content.Tag,
   content.ManifestLabel,
   builds.BuildTrigger,

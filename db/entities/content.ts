@@ -107,6 +107,22 @@ export class ManifestChild {
   childId: number;
 }
 
+/** What a manifest names and its repository does not have yet; a row becomes a link when it comes (registry spec 18.2). */
+@Entity('missing_part')
+@Index('missing_part_digest', ['repositoryId', 'digest'])
+@Index('missing_part_manifest', ['manifestId'])
+export class MissingPart {
+  @Id() id: number;
+  @ForeignKey(() => Manifest, { onDelete: 'CASCADE' })
+  @Ref()
+  manifestId: number;
+  @Ref() repositoryId: number;
+  /** As the manifest writes it. */
+  @Text(140) digest: string;
+  /** That of the link to a blob; null for a child of an index. */
+  @Int({ nullable: true }) position: number | null;
+}
+
 /** One lifetime of a tag: [start, end). A move ends one row and starts the next. */
 @Entity('tag')
 @Index('tag_current', ['repositoryId', 'name', 'isCurrent'], { unique: true })

@@ -75,6 +75,21 @@ export async function lockLinkedBlobs(
   return rows;
 }
 
+/** A blob of the repository, for whoever may read that; undefined when it is not linked there. */
+export async function findLinkedBlob(
+  manager: EntityManager,
+  repositoryId: number,
+  digest: string,
+): Promise<Pick<Blob, 'storageKey' | 'sizeBytes'> | undefined> {
+  const rows = await manager.query<Pick<Blob, 'storageKey' | 'sizeBytes'>[]>(
+    `SELECT b.storage_key AS storageKey, b.size_bytes AS sizeBytes
+       FROM stored_blob b JOIN repository_blob l ON l.blob_id = b.id AND l.repository_id = ?
+      WHERE b.digest = ? AND b.state <> 'deleting'`,
+    [repositoryId, digest],
+  );
+  return rows[0];
+}
+
 /** Takes blobs that garbage collection had in view back into use; they are locked by the caller. */
 export async function reviveBlobs(manager: EntityManager, blobIds: readonly number[]): Promise<void> {
   if (blobIds.length === 0) return;

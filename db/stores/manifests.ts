@@ -1,7 +1,7 @@
 import type { EntityManager } from 'typeorm';
 import { In, IsNull } from 'typeorm';
 
-import { Manifest, ManifestBlob, ManifestChild, ManifestLabel } from '../entities/content';
+import { Manifest, ManifestBlob, ManifestChild, ManifestLabel, MissingPart } from '../entities/content';
 
 /** A manifest without its body. */
 export type ManifestHead = Omit<Manifest, 'body'>;
@@ -47,6 +47,8 @@ export async function findManifests(
 export interface ManifestLinks {
   blobs: { blobId: number; position: number }[];
   childIds: number[];
+  /** What is named and not here. */
+  missing: Pick<MissingPart, 'digest' | 'position'>[];
 }
 
 export async function insertLinks(
@@ -67,6 +69,24 @@ export async function insertLinks(
       batch.map((childId) => ({ parentId: id, childId })),
     ),
   );
+  await inBatches(links.missing, (batch) =>
+    manager.insert(
+      MissingPart,
+      batch.map((part) => ({ ...part, manifestId: id, repositoryId })),
+    ),
+  );
+}
+
+/** The links of a manifest that was sparse, as they are today. */
+export async function replaceLinks(
+  manager: EntityManager,
+  manifest: { id: number; repositoryId: number },
+  links: ManifestLinks,
+): Promise<void> {
+  await manager.delete(ManifestBlob, { manifestId: manifest.id });
+  await manager.delete(ManifestChild, { parentId: manifest.id });
+  await manager.delete(MissingPart, { manifestId: manifest.id });
+  await insertLinks(manager, manifest, links);
 }
 
 export async function insertLabels(

@@ -7,6 +7,7 @@ import { Account } from '../entities/accounts';
 import { Manifest } from '../entities/content';
 import { Repository } from '../entities/repositories';
 import { IndexReportRow, ScanLayer } from '../entities/scanning';
+import { isSparse } from './missing-parts';
 
 /** A manifest that is not deleted, as scans need it. */
 export interface ScanSubject {
@@ -15,6 +16,8 @@ export interface ScanSubject {
   mediaType: string;
   body: Buffer;
   repository: { id: number; namespace: string; name: string };
+  /** Some of what it names was never pushed to its repository. */
+  isSparse: boolean;
 }
 
 export async function findScanSubject(
@@ -30,6 +33,7 @@ export async function findScanSubject(
   return {
     ...{ manifestId, digest, mediaType, body },
     repository: { id: repository.id, namespace: namespace.name, name: repository.name },
+    isSparse: await isSparse(manager, manifestId),
   };
 }
 

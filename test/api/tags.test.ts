@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 
-import { Blob, Manifest, ManifestChild, Tag } from '../../db/entities/content';
+import { Blob, Manifest, ManifestChild, RepositoryBlob, Tag } from '../../db/entities/content';
 import type { Account } from '../../db/entities/accounts';
 import type { Repository } from '../../db/entities/repositories';
 import { MANIFEST_TYPES } from '../../model/media-types';
@@ -228,7 +228,7 @@ describe('tag and manifest routes', () => {
         { created_by: 'RUN apk add curl', author: 'me' },
       ],
     });
-    await store(config);
+    const blobId = await store(config);
     const layers = [1, 2].map((size) => ({
       mediaType: 'application/x',
       digest: digestOf(String(size)),
@@ -239,6 +239,14 @@ describe('tag and manifest routes', () => {
     const untagged = await api.call('GET', `${path}/manifest/${manifest.digest}`, { token });
     assert.equal(untagged.status, 404);
     await putTag(manifest, 'v1');
+    // A config that only somebody else has pushed tells nothing to who names its digest.
+    const sparse = await api.call('GET', `${path}/manifest/${manifest.digest}`, { token });
+    assert.deepEqual(
+      sparse.body.layers.map((layer: Record<string, unknown>) => layer.author),
+      [null, null],
+    );
+    const { manager } = api.dataSource;
+    await manager.insert(RepositoryBlob, { repositoryId: repository.id, blobId, holdUntilMs: 0 });
     const { body } = await api.call('GET', `${path}/manifest/${manifest.digest}`, { token });
     assert.equal(body.manifest_data, manifest.body.toString());
     assert.deepEqual(
@@ -256,7 +264,8 @@ describe('tag and manifest routes', () => {
     assert.equal((await api.call('GET', `${path}/manifest/${digestOf('none')}`, { token })).status, 404);
   });
 
-  async function store(content: string) {
+  /** Its id. */
+  async function store(content: string): Promise<number> {
     const digest = digestOf(content);
     const upload = uploadKey(crypto.randomUUID(), 1);
     const writer = await api.deps.storage.openUpload(upload, { offset: 0 });
@@ -264,6 +273,7 @@ describe('tag and manifest routes', () => {
     await writer.close();
     const storageKey = await api.deps.storage.publish(upload, blobKey('sha256', digest.slice(7), 1));
     const row = { digest, storageKey, sizeBytes: content.length, state: 'live' as const, createdAtMs: 1 };
-    await api.dataSource.manager.insert(Blob, row);
+    const { identifiers } = await api.dataSource.manager.insert(Blob, row);
+    return Number(identifiers[0]?.id);
   }
 });

@@ -21,7 +21,9 @@ describe('the registry of two processes that take turns', function () {
   let serves: ServeProcesses | undefined;
 
   before(async () => {
-    serves = await startServeProcesses(2, { SERVER_HOSTNAME: HOST, LOG_LEVEL: 'warn' });
+    serves = await startServeProcesses(2, {
+      ...{ SERVER_HOSTNAME: HOST, LOG_LEVEL: 'warn', FEATURE_SPARSE_INDEX: true },
+    });
   });
   after(() => serves?.dispose());
 

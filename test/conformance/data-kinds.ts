@@ -74,6 +74,12 @@ export const DATA_KINDS: readonly DataKind[] = [
     set.index(images, { custom, tag: 'custom-fields' });
   }),
   kind('an image without layers', (set) => set.image({ layers: [], tag: 'no-layers' })),
+  kind('manifests that name what was never pushed', (set) => {
+    const layer = set.describe('application/vnd.oci.image.layer.v1.tar+gzip', randomBytes(300));
+    set.image({ layers: [set.layer(), layer], tag: 'sparse-image' });
+    const image = set.describe(MANIFEST_TYPES.ociImage, randomBytes(1024));
+    set.index([set.image(), image], { tag: 'sparse-index' });
+  }),
   kind('content of sha512', (set) => set.index(platformImages(set)), { algorithm: 'sha512' }),
   kind('tags that come with the digest', tagged, { tagsComeWithDigest: true }),
   kind('tags that come with a sha512 digest', tagged, { algorithm: 'sha512', tagsComeWithDigest: true }),

@@ -13,6 +13,7 @@ export function describeFirstContact(place: () => Place): void {
     it('finds the protocol', async () => {
       const { headers } = await place().one.client.expect(200, 'GET', '/v2/');
       assert.equal(headers['docker-distribution-api-version'], 'registry/2.0');
+      assert.equal(headers['x-sparse-manifest-support'], 'true');
     });
 
     it('finds no tags and no referrers in a repository that is not there yet', async () => {

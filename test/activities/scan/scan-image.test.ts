@@ -5,6 +5,7 @@ import { gzipSync } from 'node:zlib';
 
 import { ApplicationFailure } from '@temporalio/common';
 
+import { MissingPart } from '../../../db/entities/content';
 import { ScanLayer } from '../../../db/entities/scanning';
 import { MANIFEST_TYPES } from '../../../model/media-types';
 import { BOOKWORM, dpkgStatus, distInfo } from '../../scanner/layer-fixtures';
@@ -90,6 +91,19 @@ describe('scan activities', function () {
     const { storageKey } = await bench.storeBlob(base.bytes);
     assert.equal(bench.storage.reads.get(storageKey), 1);
     assert.equal(await bench.scan(first), 0, 'and a report of today is left as it is');
+  });
+
+  it('do not look into layers that were never pushed to the repository, whoever else has them', async () => {
+    const layer = await buildLayer({ 'etc/marker': 'of somebody else' });
+    const image = await bench.push([layer]);
+    const { manager } = bench.dataSource;
+    const part = { manifestId: image.manifestId, repositoryId: 1, digest: layer.digest, position: 1 };
+    await manager.insert(MissingPart, part);
+    const plan = () => bench.run((steps) => steps.planScan(image.manifestId), 'one');
+    assert.deepEqual(await plan(), { outcome: 'unsupported' });
+    assert.match((await bench.reportRow(image)).error ?? '', /not pushed to this repository/);
+    await manager.delete(MissingPart, part);
+    assert.deepEqual(await plan(), { outcome: 'index', layers: [layer.digest], busyLayers: 0 });
   });
 
   it('keep a layer to one reader until it is done or its lease has run out', async () => {
