@@ -12,8 +12,8 @@ import {
   releaseLayer,
 } from '../../commands/scans/layers';
 import { beginScan, failScan, refuseScan, storeReport } from '../../commands/scans/reports';
-import { Blob } from '../../db/entities/content';
 import { IndexReportRow } from '../../db/entities/scanning';
+import { findBlob } from '../../db/stores/blobs';
 import type { ScanSubject } from '../../db/stores/scanning';
 import { findLayers, findReportHead, findScanSubject } from '../../db/stores/scanning';
 import type { Descriptor } from '../../model/manifests';
@@ -191,7 +191,7 @@ async function withLease<T>(
 }
 
 async function readClaimed(deps: ScanDeps, digest: string) {
-  const blob = await deps.dataSource.manager.findOneBy(Blob, { digest });
+  const blob = await findBlob(deps.dataSource.manager, digest);
   if (!blob) throw new Error(`layer ${digest} is not in the registry`);
   const { storageKey, sizeBytes } = blob;
   return readLayer(

@@ -1,6 +1,7 @@
 import type { Act } from '../act';
 import { runAct } from '../act';
 import { Blob, Upload } from '../../db/entities/content';
+import { addAlias } from '../../db/stores/blob-digests';
 import { holdBlob, insertBlobOnce, lockBlob, reviveBlobs } from '../../db/stores/blobs';
 import { lockUpload } from '../../db/stores/uploads';
 import type { RepositoryPath } from '../../model/names';
@@ -13,7 +14,10 @@ import { unknownUpload } from './uploads';
 
 /** What is known of a digest's bytes in storage when a session is about to end in them. */
 export interface ReceivedBlob {
+  /** By which it is stored. */
   digest: string;
+  /** What the client calls it; compared with the bytes too. */
+  announced: string;
   sizeBytes: number;
   /** The key of the digest's row whose object was seen in storage; null when there is none. */
   presentKey: string | null;
@@ -50,7 +54,9 @@ export function commitUpload(
     const holdUntilMs = act.nowMs + deps.contentHoldMs;
     const link = { repositoryId: repository.id, blobId: row.id };
     await holdBlob(act.manager, { ...link, holdUntilMs });
-    await fillGapsWithBlob(act, deps, { ...link, digests: [blob.digest] });
+    const { digest, announced } = blob;
+    if (announced !== digest) await addAlias(act.manager, { digest: announced, blobId: row.id });
+    await fillGapsWithBlob(act, deps, { ...link, digests: [digest, announced] });
     await act.manager.delete(Upload, { id: upload.id });
     return { outcome: 'linked', storageKey: row.storageKey };
   });

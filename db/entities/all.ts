@@ -22,6 +22,7 @@ export const ENTITIES = [
   repositories.RepositoryToken,
   repositories.AuditLog,
   content.Blob,
+  content.BlobAlias,
   content.RepositoryBlob,
   content.Upload,
   content.Manifest,

@@ -5,17 +5,29 @@ import { Repository } from './repositories';
 
 export type BlobState = 'live' | 'candidate' | 'deleting';
 
-/** One row per digest of the whole installation; repositories only hold links. */
+/** One row per content of the whole installation; repositories only hold links. */
 @Entity('stored_blob')
 @Index('stored_blob_key', ['storageKey'])
 export class Blob {
   @Id() id: number;
+  /** Its sha256. */
   @Text(140, { unique: true }) digest: string;
   @Big() sizeBytes: number;
   /** Never reused: it carries a generation (performance spec 9). */
   @Text(255) storageKey: string;
   @Text(16) state: BlobState;
   @Big() createdAtMs: number;
+}
+
+/** Another digest of a blob: a client announced it, and the bytes proved it. */
+@Entity('blob_alias')
+@Index('blob_alias_blob', ['blobId'])
+export class BlobAlias {
+  @Id() id: number;
+  @Text(140, { unique: true }) digest: string;
+  @ForeignKey(() => Blob, { onDelete: 'CASCADE' })
+  @Ref()
+  blobId: number;
 }
 
 /** What makes a blob readable in a repository: a manifest that uses it, or a hold until `holdUntilMs`. */

@@ -10,6 +10,7 @@ import { LoginThrottle1763700000010 } from './1763700000010-login-throttle';
 import { AppTokens1763700000011 } from './1763700000011-app-tokens';
 import { BlobKeys1763700000012 } from './1763700000012-blob-keys';
 import { MissingParts1763700000008 } from './1763700000008-missing-parts';
+import { BlobAliases1763700000009 } from './1763700000009-blob-aliases';
 
 /** In the order they run. */
 export const MIGRATIONS = [
@@ -25,4 +26,5 @@ export const MIGRATIONS = [
   AppTokens1763700000011,
   BlobKeys1763700000012,
   MissingParts1763700000008,
+  BlobAliases1763700000009,
 ];

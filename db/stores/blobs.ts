@@ -2,6 +2,7 @@ import type { EntityManager } from 'typeorm';
 
 import type { BlobState, RepositoryBlob } from '../entities/content';
 import { Blob } from '../entities/content';
+import { blobHasDigest, canonicalDigests } from './blob-digests';
 
 /** The row of a digest, locked until the transaction ends. */
 export async function lockBlob(manager: EntityManager, digest: string): Promise<Blob | null> {
@@ -51,6 +52,7 @@ export async function extendHold(
 
 export interface LinkedBlob {
   id: number;
+  /** The one that was asked for. */
   digest: string;
   sizeBytes: number;
   state: BlobState;
@@ -65,14 +67,19 @@ export async function lockLinkedBlobs(
   repositoryId: number,
   digests: readonly string[],
 ): Promise<LinkedBlob[]> {
-  if (digests.length === 0) return [];
+  const canonical = await canonicalDigests(manager, digests);
+  if (canonical.size === 0) return [];
   const rows = await manager.query<LinkedBlob[]>(
     `SELECT b.id, b.digest, b.size_bytes AS sizeBytes, b.state
        FROM stored_blob b JOIN repository_blob l ON l.blob_id = b.id AND l.repository_id = ?
       WHERE b.digest IN (?) AND b.state <> 'deleting' ORDER BY b.id LOCK IN SHARE MODE`,
-    [repositoryId, digests],
+    [repositoryId, [...new Set(canonical.values())]],
   );
-  return rows;
+  const byDigest = new Map(rows.map((row) => [row.digest, row]));
+  return [...canonical].flatMap(([digest, stored]) => {
+    const row = byDigest.get(stored);
+    return row ? { ...row, digest } : [];
+  });
 }
 
 /** A blob of the repository, for whoever may read that; undefined when it is not linked there. */
@@ -84,8 +91,21 @@ export async function findLinkedBlob(
   const rows = await manager.query<Pick<Blob, 'storageKey' | 'sizeBytes'>[]>(
     `SELECT b.storage_key AS storageKey, b.size_bytes AS sizeBytes
        FROM stored_blob b JOIN repository_blob l ON l.blob_id = b.id AND l.repository_id = ?
-      WHERE b.digest = ? AND b.state <> 'deleting'`,
+      WHERE ${blobHasDigest(digest)} AND b.state <> 'deleting'`,
     [repositoryId, digest],
+  );
+  return rows[0];
+}
+
+/** A blob by any of its digests, whoever has it: for what the product does itself. */
+export async function findBlob(
+  manager: EntityManager,
+  digest: string,
+): Promise<Pick<Blob, 'storageKey' | 'sizeBytes'> | undefined> {
+  const rows = await manager.query<Pick<Blob, 'storageKey' | 'sizeBytes'>[]>(
+    `SELECT b.storage_key AS storageKey, b.size_bytes AS sizeBytes
+       FROM stored_blob b WHERE ${blobHasDigest(digest)}`,
+    [digest],
   );
   return rows[0];
 }
@@ -127,7 +147,7 @@ export async function repositoriesWithBlob(
     `SELECT n.name AS namespace, r.name AS name
        FROM stored_blob b JOIN repository_blob l ON l.blob_id = b.id
        JOIN repository r ON r.id = l.repository_id JOIN account n ON n.id = r.namespace_id
-      WHERE b.digest = ? AND b.state <> 'deleting' ORDER BY l.id DESC LIMIT ${String(limit)}`,
+      WHERE ${blobHasDigest(digest)} AND b.state <> 'deleting' ORDER BY l.id DESC LIMIT ${String(limit)}`,
     [digest],
   );
 }
@@ -148,7 +168,7 @@ export async function lockReadableLink(
   const rows = await manager.query<ReadableLink[]>(
     `SELECT l.id AS linkId, b.id AS blobId, b.state
        FROM stored_blob b JOIN repository_blob l ON l.blob_id = b.id
-      WHERE b.digest = ? AND b.state <> 'deleting' AND l.repository_id = ?
+      WHERE ${blobHasDigest(digest)} AND b.state <> 'deleting' AND l.repository_id = ?
         AND (l.hold_until_ms > ? OR EXISTS (
           SELECT 1 FROM manifest_blob mb JOIN manifest m ON m.id = mb.manifest_id
            WHERE mb.blob_id = b.id AND mb.repository_id = l.repository_id AND m.deleted_at_ms IS NULL))

@@ -1,6 +1,7 @@
 import type { RepositoryPath } from '../../model/names';
 import type { PreparedPool } from '../pool';
 import { statementLimit } from '../pool';
+import { blobHasDigest } from './blob-digests';
 
 /**
  * The statements behind GET and HEAD of `/v2/`: written SQL, prepared, one for each request (performance spec 6).
@@ -83,7 +84,7 @@ export async function blobInRepository(
   const rows = await pool.select<ReadableBlob>(
     `SELECT b.id, b.size_bytes AS sizeBytes, b.storage_key AS storageKey, b.state, l.hold_until_ms AS holdUntilMs
        FROM stored_blob b JOIN repository_blob l ON l.blob_id = b.id
-      WHERE b.digest = ? AND b.state <> 'deleting' AND l.repository_id = ? AND ${LINK_COUNTS}`,
+      WHERE ${blobHasDigest(digest)} AND b.state <> 'deleting' AND l.repository_id = ? AND ${LINK_COUNTS}`,
     [digest, repositoryId, nowMs],
   );
   return rows[0];
@@ -99,13 +100,13 @@ export async function blobLinkedTo(
     `SELECT b.size_bytes AS sizeBytes, b.storage_key AS storageKey
        FROM stored_blob b JOIN repository_blob l ON l.blob_id = b.id
        JOIN repository r ON r.id = l.repository_id JOIN account n ON n.id = r.namespace_id
-      WHERE b.digest = ? AND n.name = ? AND r.name = ?`,
+      WHERE ${blobHasDigest(digest)} AND n.name = ? AND r.name = ?`,
     [digest, namespace, name],
   );
   return rows[0];
 }
 
-/** The row of a digest, whatever repositories have a link to it. */
+/** The row of a digest, which is that of the row, whatever repositories have a link to it. */
 export async function storedBlob(
   pool: PreparedPool,
   digest: string,

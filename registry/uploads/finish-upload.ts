@@ -1,6 +1,6 @@
 import { forgetUpload } from '../../commands/content/uploads';
 import type { UploadSession } from '../../commands/content/uploads';
-import { parseDigest } from '../../model/digests';
+import { CANONICAL_ALGORITHM, parseDigest } from '../../model/digests';
 import { UploadMissingError } from '../../storage/errors';
 import { RegistryError } from '../errors';
 import type { Registry, RepositoryExchange } from '../exchange';
@@ -25,7 +25,7 @@ export async function completeUpload(
 ): Promise<void> {
   const source = await receiveAll({ exchange, taken, digest }, registry);
   try {
-    await publishBlob({ exchange, digest, ...source }, registry);
+    await publishBlob({ exchange, announced: digest, ...source }, registry);
   } catch (error) {
     // Full, or no database: the bytes are here, and the same PUT without a body ends the session when there is room again.
     await letGo(source.session, registry);
@@ -48,20 +48,21 @@ async function receiveAll(
   { exchange, taken, digest }: Omit<Chunk, 'algorithm'> & { digest: string },
   registry: Registry,
 ): Promise<BlobSource> {
-  const algorithm = parseDigest(digest)?.algorithm ?? 'sha256';
+  const { sessions } = registry;
+  const algorithm = parseDigest(digest)?.algorithm ?? CANONICAL_ALGORITHM;
   try {
     const session = await receiveChunk({ exchange, taken, algorithm }, registry);
-    const actual = await registry.sessions.digestOf(session, algorithm);
+    const actual = await sessions.digestOf(session, algorithm);
     if (actual !== digest) throw await mismatch(session, { digest, actual }, registry);
-    return { session, publishedKey: null };
+    const stored =
+      algorithm === CANONICAL_ALGORITHM ? actual : await sessions.digestOf(session, CANONICAL_ALGORITHM);
+    return { session, digest: stored, publishedKey: null };
   } catch (error) {
     if (!(error instanceof UploadMissingError)) throw error;
-    const publishedKey = await findOrphan(taken.session, digest, registry);
-    if (publishedKey === undefined) {
-      await forgetUpload(registry.content, taken.session);
-      throw error;
-    }
-    return { session: taken.session, publishedKey };
+    const orphan = await findOrphan(taken.session, digest, registry);
+    if (orphan) return orphan;
+    await forgetUpload(registry.content, taken.session);
+    throw error;
   }
 }
 

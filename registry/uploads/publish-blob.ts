@@ -1,23 +1,27 @@
+import { createHash } from 'node:crypto';
+
 import { ActError } from '../../commands/act-error';
 import type { CommitOutcome, ReceivedBlob } from '../../commands/content/commit-upload';
 import { commitUpload } from '../../commands/content/commit-upload';
 import type { UploadSession } from '../../commands/content/uploads';
 import { forgetUpload } from '../../commands/content/uploads';
 import { storedBlob } from '../../db/stores/content-reads';
-import { parseDigest } from '../../model/digests';
+import { CANONICAL_ALGORITHM, isCanonicalDigest, parseDigest } from '../../model/digests';
 import { blobKey, generationOf } from '../../storage/keys';
 import type { Registry, RepositoryExchange } from '../exchange';
 
 export interface BlobSource {
   session: UploadSession;
+  /** The digest by which the bytes are stored; compared with them, as `announced` was. */
+  digest: string;
   /** Set when an owner of the session published the bytes and died before it could record them. */
   publishedKey: string | null;
 }
 
 interface Publication extends BlobSource {
   exchange: RepositoryExchange;
-  /** Compared with the bytes. */
-  digest: string;
+  /** The digest that the client asks by, now and always. */
+  announced: string;
 }
 
 /**
@@ -25,14 +29,14 @@ interface Publication extends BlobSource {
  * dropped; otherwise the own copy is made durable first, and of several pushers of one digest one key wins.
  */
 export async function publishBlob(publication: Publication, registry: Registry): Promise<void> {
-  const { session, digest } = publication;
+  const { session, digest, announced } = publication;
   const { storage } = registry.deps;
   const known = publication.publishedKey === null ? await look(digest, registry) : NOT_KNOWN;
   if (known.presentKey !== null) {
     const outcome = await commit(publication, { ...known, publishedKey: null }, registry);
     if (outcome.outcome === 'linked') return removeSpare(storage.discardUpload(session.storageKey), registry);
   }
-  const key = keyOf(session, session.epoch, digest);
+  const key = keyOf(session, session.epoch, announced);
   const publishedKey = publication.publishedKey ?? (await storage.publish(session.storageKey, key));
   const outcome = await commit(publication, { ...known, publishedKey }, registry);
   if (outcome.outcome === 'linked' && outcome.storageKey !== publishedKey) {
@@ -52,14 +56,24 @@ async function removeSpare(removal: Promise<void>, { deps }: Registry): Promise<
 /** The published bytes of a session whose owner died between publishing and recording, if that is what happened. */
 export async function findOrphan(
   session: UploadSession,
-  digest: string,
+  announced: string,
   { deps }: Registry,
-): Promise<string | undefined> {
+): Promise<BlobSource | undefined> {
   for (let epoch = session.epoch; epoch >= 1; epoch -= 1) {
-    const key = keyOf(session, epoch, digest);
-    if ((await deps.storage.blobSize(key)) !== undefined) return key;
+    const publishedKey = keyOf(session, epoch, announced);
+    if ((await deps.storage.blobSize(publishedKey)) === undefined) continue;
+    const digest = isCanonicalDigest(announced) ? announced : await digestOf(publishedKey, deps);
+    return { session, digest, publishedKey };
   }
   return undefined;
+}
+
+/** The digest by which bytes are stored, when all that is known of them is another one. */
+async function digestOf(publishedKey: string, { storage }: Registry['deps']): Promise<string> {
+  const hash = createHash(CANONICAL_ALGORITHM);
+  const { stream } = await storage.readBlob(publishedKey);
+  for await (const chunk of stream as AsyncIterable<Buffer>) hash.update(chunk);
+  return `${CANONICAL_ALGORITHM}:${hash.digest('hex')}`;
 }
 
 const NOT_KNOWN = { presentKey: null, missingKey: null };
@@ -77,12 +91,12 @@ async function look(
 }
 
 async function commit(
-  { exchange, session, digest }: Publication,
+  { exchange, session, digest, announced }: Publication,
   keys: Pick<ReceivedBlob, 'presentKey' | 'missingKey' | 'publishedKey'>,
   registry: Registry,
 ): Promise<CommitOutcome> {
   const { content, deps } = registry;
-  const blob = { digest, sizeBytes: await sizeOf(session, keys.publishedKey, deps), ...keys };
+  const blob = { digest, announced, sizeBytes: await sizeOf(session, keys.publishedKey, deps), ...keys };
   try {
     return await commitUpload(content, exchange.pusher, exchange.path, { session, blob });
   } catch (error) {
@@ -115,9 +129,9 @@ async function sizeOf(
   return published ?? session.receivedBytes;
 }
 
-/** Unique for ever, and the same when a session is ended again after a crash. */
-function keyOf({ id }: UploadSession, epoch: number, digest: string): string {
-  const parsed = parseDigest(digest);
-  if (!parsed) throw new Error(`"${digest}" is not a digest`);
+/** Unique for ever, and the same when a session is ended again after a crash: of what the client says then, too. */
+function keyOf({ id }: UploadSession, epoch: number, announced: string): string {
+  const parsed = parseDigest(announced);
+  if (!parsed) throw new Error(`"${announced}" is not a digest`);
   return blobKey(parsed.algorithm, parsed.hex, generationOf({ id, epoch }));
 }

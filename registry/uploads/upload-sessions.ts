@@ -16,6 +16,7 @@ import {
   unknownUpload,
 } from '../../commands/content/uploads';
 import type { DigestAlgorithm } from '../../model/digests';
+import { CANONICAL_ALGORITHM } from '../../model/digests';
 import type { RepositoryPath } from '../../model/names';
 import type { UploadWriter } from '../../storage/driver';
 import { hashUpload } from '../../storage/driver';
@@ -30,16 +31,15 @@ const BUSY_POLL_MS = 100;
 const IDLE_LIMIT_MS = 60_000;
 const REMEMBERED_HASHES = 5_000;
 
-/** A hash that has seen the first `bytes` of a session; it lives in the process that received them. */
-interface RunningHash {
-  algorithm: DigestAlgorithm;
-  hash: Hash;
+/** Hashes that have seen the first `bytes` of a session; they live in the process that received them. */
+interface RunningHashes {
+  byAlgorithm: ReadonlyMap<DigestAlgorithm, Hash>;
   bytes: number;
 }
 
 /** The sessions that this process works on: their streams, leases and running hashes (performance spec 3.6). */
 export class UploadSessions {
-  private readonly hashes = new Map<string, RunningHash>();
+  private readonly hashes = new Map<string, RunningHashes>();
 
   constructor(
     private readonly deps: RegistryDeps,
@@ -68,7 +68,7 @@ export class UploadSessions {
   async receive(
     req: IncomingMessage,
     { session, abandonedKey }: { session: UploadSession; abandonedKey: string | null },
-    algorithm: DigestAlgorithm = 'sha256',
+    algorithm: DigestAlgorithm = CANONICAL_ALGORITHM,
   ): Promise<UploadSession> {
     const { storage } = this.deps;
     const writer = await this.open(session, abandonedKey);
@@ -94,9 +94,8 @@ export class UploadSessions {
   /** The digest of everything received; bytes that this process did not see itself are read once more, only here. */
   async digestOf(session: UploadSession, algorithm: DigestAlgorithm): Promise<string> {
     const running = this.hashes.get(keyOf(session));
-    if (running?.algorithm === algorithm && running.bytes === session.receivedBytes) {
-      return `${algorithm}:${running.hash.copy().digest('hex')}`;
-    }
+    const complete = running?.bytes === session.receivedBytes ? running.byAlgorithm.get(algorithm) : undefined;
+    if (complete) return `${algorithm}:${complete.copy().digest('hex')}`;
     const hash = createHash(algorithm);
     if (session.receivedBytes > 0) await hashUpload(this.deps.storage, session.storageKey, hash);
     return `${algorithm}:${hash.digest('hex')}`;
@@ -126,7 +125,7 @@ export class UploadSessions {
     session: UploadSession,
     algorithm: DigestAlgorithm,
   ): Promise<void> {
-    const running = this.hashFor(session, algorithm);
+    const running = this.hashesFor(session, algorithm);
     const abort = new AbortController();
     const renewal = setInterval(() => void this.renew(session, abort), LEASE_MS / 3);
     const onIdle = () =>
@@ -138,7 +137,7 @@ export class UploadSessions {
         signal: abort.signal,
         ...(running && {
           onChunk: (chunk: Buffer) => {
-            running.hash.update(chunk);
+            for (const hash of running.byAlgorithm.values()) hash.update(chunk);
             running.bytes += chunk.length;
           },
         }),
@@ -163,13 +162,15 @@ export class UploadSessions {
   }
 
   /** Undefined when the bytes so far were not all seen here: they are hashed at the end then. */
-  private hashFor(session: UploadSession, algorithm: DigestAlgorithm): RunningHash | undefined {
+  private hashesFor(session: UploadSession, algorithm: DigestAlgorithm): RunningHashes | undefined {
     const key = keyOf(session);
     const known = this.hashes.get(key);
     if (known?.bytes === session.receivedBytes) return known;
     this.hashes.delete(key);
     if (session.receivedBytes > 0) return undefined;
-    const running = { algorithm, hash: createHash(algorithm), bytes: 0 };
+    const algorithms = new Set([CANONICAL_ALGORITHM, algorithm]);
+    const byAlgorithm = new Map([...algorithms].map((name) => [name, createHash(name)] as const));
+    const running = { byAlgorithm, bytes: 0 };
     const oldest = this.hashes.size >= REMEMBERED_HASHES ? this.hashes.keys().next().value : undefined;
     if (oldest !== undefined) this.hashes.delete(oldest);
     this.hashes.set(key, running);
