@@ -19,6 +19,12 @@ import { setTag } from './set-tag';
 import { storeManifest } from './store-manifest';
 import { tellPush } from './tell-push';
 
+export interface PutTag {
+  name: string;
+  /** When it will expire; null: never. */
+  lifetimeEndMs: number | null;
+}
+
 /**
  * Stores a manifest with everything that hangs on it: links to its blobs and children, labels, tags, usage log, push
  * events and the scan that follows, in one transaction. It refuses when a blob or child is not in the repository, unless
@@ -29,7 +35,7 @@ export function putManifest(
   pusher: Pusher,
   path: RepositoryPath,
   push: ManifestPush,
-): Promise<void> {
+): Promise<PutTag[]> {
   return runAct(deps, pusher.actor, async (act) => {
     await holdBuild(act, pusher.identity, push);
     const repository = await openForPush(act, deps, pusher, { path, lock: 'update' });
@@ -51,15 +57,19 @@ export function putManifest(
       digest: push.digest,
     });
     const lifetimeMs = await lifetimeOf(act, labels, references);
-    for (const tag of push.tags) {
+    const tags: PutTag[] = [];
+    for (const name of push.tags) {
       const { digest } = push;
-      await setTag(act, { repositoryId: repository.id, name: tag, manifestId, digest, lifetimeMs });
+      const target = { repositoryId: repository.id, name, manifestId, digest, lifetimeMs };
+      const { lifetimeEndMs } = await setTag(act, target);
+      tags.push({ name, lifetimeEndMs });
       const { mediaType } = push.manifest;
-      await tellPush(act, deps.address, { repository, tag, mediaType, pusher: auditPusher(pusher) });
+      await tellPush(act, deps.address, { repository, tag: name, mediaType, pusher: auditPusher(pusher) });
     }
     await recordBuiltManifest(act, pusher.identity, push);
     // Layers that are named and not here may be somebody else's: nothing of them is looked into before they were pushed here.
     if (references.missing.length === 0) await askForScan(act, repository, manifestId, push);
+    return tags;
   });
 }
 

@@ -18,6 +18,8 @@ export interface TagChange {
   /** What the tag named until now; null when it was not alive. */
   previousDigest: string | null;
   changed: boolean;
+  /** Null: never. */
+  lifetimeEndMs: number | null;
 }
 
 /**
@@ -30,10 +32,10 @@ export async function setTag(act: Act, target: TagTarget): Promise<TagChange> {
   const isAlive = current !== null && isAliveAt(current, act.nowMs);
   const lifetimeEndMs = target.lifetimeMs === null ? null : act.nowMs + target.lifetimeMs;
   if (isAlive && current.manifestId === manifestId && current.digest === digest) {
-    if (lifetimeEndMs !== null && !current.immutable) {
-      await act.manager.update(Tag, { id: current.id }, { lifetimeEndMs });
-    }
-    return { previousDigest: digest, changed: false };
+    const keepsEnd = lifetimeEndMs === null || current.immutable;
+    if (!keepsEnd) await act.manager.update(Tag, { id: current.id }, { lifetimeEndMs });
+    const endMs = keepsEnd ? current.lifetimeEndMs : lifetimeEndMs;
+    return { previousDigest: digest, changed: false, lifetimeEndMs: endMs };
   }
   if (isAlive && current.immutable) throw immutableTag(name);
   if (current) await endTag(act, current);
@@ -49,7 +51,7 @@ export async function setTag(act: Act, target: TagTarget): Promise<TagChange> {
     isCurrent: true,
     reversion: target.isReversion ?? false,
   });
-  return { previousDigest: isAlive ? current.digest : null, changed: true };
+  return { previousDigest: isAlive ? current.digest : null, changed: true, lifetimeEndMs };
 }
 
 /** Ends a lifetime that its row still calls current; one that ran out keeps the end that it had. */

@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto';
 
+import type { PutTag } from '../../commands/content/put-manifest';
 import { putManifest } from '../../commands/content/put-manifest';
 import { parseDigest } from '../../model/digests';
 import type { ParsedManifest } from '../../model/manifests';
@@ -8,11 +9,14 @@ import { isTagName } from '../../model/names';
 import { RegistryError } from '../errors';
 import type { Registry, RepositoryExchange } from '../exchange';
 import { sendEmpty } from '../reply';
+import { warningHeaders } from '../warnings';
 import { readBody } from './read-body';
 import { readConfigLabels } from './read-config-labels';
 import type { Reference } from './reference';
 import { parseReference } from './reference';
 
+/** Whoever pushes to a tag that ends before this is warned. */
+const SOON_MS = 24 * 3600_000;
 /** Beyond this the request line is more of an attack than a push. */
 const TAGS_AT_ONCE = 100;
 
@@ -26,13 +30,24 @@ export async function pushManifest(exchange: RepositoryExchange, registry: Regis
   const digest = digestOf(reference, body);
   const manifest = parse(req.headers['content-type'] ?? '', body);
   const configLabels = await readConfigLabels(registry, path, manifest);
-  await putManifest(registry.content, pusher, path, { digest, tags, body, manifest, configLabels });
+  const push = { digest, tags, body, manifest, configLabels };
+  const put = await putManifest(registry.content, pusher, path, push);
   sendEmpty(res, 201, {
     Location: `/v2/${route.name}/manifests/${digest}`,
     'Docker-Content-Digest': digest,
     ...(manifest.subject && { 'OCI-Subject': manifest.subject.digest }),
     ...(reference.kind === 'digest' && tags.length > 0 && { 'OCI-Tag': tags }),
+    ...warningHeaders(endingSoon(put, registry.deps.now())),
   });
+}
+
+/** A push does not make a tag live longer unless its labels say so; who expects that had better know. */
+function endingSoon(tags: readonly PutTag[], nowMs: number): string[] {
+  return tags.flatMap(({ name, lifetimeEndMs }) =>
+    lifetimeEndMs !== null && lifetimeEndMs < nowMs + SOON_MS
+      ? [`tag ${name} expires at ${new Date(lifetimeEndMs).toISOString()}`]
+      : [],
+  );
 }
 
 /** The tag of the address, or the tags that a push by digest names besides; all are looked at before anything is stored. */

@@ -178,6 +178,30 @@ describe('manifests', () => {
     assert.equal(await lifeOf('odd', buildImage({ labels: { [key]: 'soon' } })), null);
   });
 
+  it('warn who pushes to a tag that ends soon, and nobody else', async () => {
+    const key = 'quay.expires-after';
+    const warned = async (name: string, image: BuiltImage) =>
+      (await pushImage(client, repository, image, name)).headers.get('warning');
+    assert.match(
+      (await warned('short', buildImage({ labels: { [key]: '2h' } }))) ?? '',
+      /^299 - "tag short expires at \d{4}-\d\d-\d\dT[\d:.]+Z"$/,
+    );
+    assert.equal(await warned('longer', buildImage({ labels: { [key]: '1w' } })), null);
+    const image = buildImage({ layers: ['ends by hand'] });
+    assert.equal(await warned('by-hand', image), null);
+    const end = { lifetimeEndMs: Date.now() + 60_000 };
+    await registry.dataSource.manager.update(Tag, { repositoryId: (await row()).id, name: 'by-hand' }, end);
+    assert.match((await warned('by-hand', image)) ?? '', /tag by-hand expires/);
+    // All together they have their limit.
+    const names = Array.from({ length: 90 }, (_, n) => `n${n}-${'x'.repeat(100)}`);
+    const body = buildImage({ annotations: { [key]: '1h' } });
+    await pushImage(client, repository, body);
+    const many = await putManifest(client, repository, body.body, `${body.digest}?tag=${names.join(',')}`);
+    assert.equal(many.status, 201);
+    const length = many.headers.get('warning')?.length ?? 0;
+    assert.ok(length > 3000 && length <= 4200, String(length));
+  });
+
   it('keep labels, except those that do not fit', async () => {
     const labels = { vendor: 'acme', ['k'.repeat(300)]: 'too long a key', long: 'v'.repeat(10_000) };
     const image = buildImage({ labels, annotations: { vendor: 'wins' } });
