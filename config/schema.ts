@@ -67,6 +67,10 @@ export const configSchema = z.object({
   FEATURE_ANONYMOUS_ACCESS: flag.default(true),
   FEATURE_USER_CREATION: flag.default(true),
   FEATURE_USER_INITIALIZE: flag.default(false),
+  /** `readonly`: pulls work, the registry refuses every change of content. */
+  REGISTRY_STATE: z.enum(['normal', 'readonly']).default('normal'),
+  /** The same for a while in which nobody is to push. */
+  DISABLE_PUSHES: flag.default(false),
   /** Takes manifests that name blobs or manifests which their repository does not have (yet). */
   FEATURE_SPARSE_INDEX: flag.default(false),
   FEATURE_BUILD_SUPPORT: flag.default(true),

@@ -32,6 +32,8 @@ export interface ErrorOverrides {
   status?: number;
   message?: string;
   headers?: Record<string, string>;
+  /** Fields beside code, message and detail. */
+  fields?: Record<string, unknown>;
   cause?: unknown;
 }
 
@@ -39,6 +41,7 @@ export interface ErrorOverrides {
 export class RegistryError extends Error {
   readonly status: number;
   readonly headers: Record<string, string>;
+  private readonly fields: Record<string, unknown>;
 
   constructor(
     readonly code: ErrorCode,
@@ -49,16 +52,19 @@ export class RegistryError extends Error {
     this.name = 'RegistryError';
     this.status = overrides.status ?? ERRORS[code].status;
     this.headers = overrides.headers ?? {};
+    this.fields = overrides.fields ?? {};
   }
 
   /** The same refusal that tells more. */
   withDetail(detail: object): RegistryError {
-    const { status, message, headers, cause } = this;
-    return new RegistryError(this.code, { ...this.detail, ...detail }, { status, message, headers, cause });
+    const { status, message, headers, fields, cause } = this;
+    const overrides = { status, message, headers, fields, cause };
+    return new RegistryError(this.code, { ...this.detail, ...detail }, overrides);
   }
 
   /** The body that clients read. */
   toBody(): object {
-    return { errors: [{ code: this.code, message: this.message, detail: this.detail }] };
+    const { code, message, detail, fields } = this;
+    return { errors: [{ code, message, detail, ...fields }] };
   }
 }

@@ -19,6 +19,7 @@ import type { Route } from './routes';
 import { findRoute, methodsOf } from './routes';
 import { RegistryTokens } from './token/registry-tokens';
 import { UploadSessions } from './uploads/upload-sessions';
+import { requireWritable } from './write-gate';
 
 interface HandlerOptions {
   /** Set for requests of the server's event `checkContinue`: the client waits with its body until we want it. */
@@ -102,6 +103,7 @@ async function dispatch(registry: Registry, { req, res, url, acceptBody }: Incom
       { headers: { Allow: methodsOf(routePath.resource).join(', ') } },
     );
   }
+  if (route.method !== 'GET') requireWritable(registry.deps.config);
   const query = new URLSearchParams(mark < 0 ? '' : url.slice(mark + 1));
   const exchange = { req, res, query, route: routePath, acceptBody };
   try {

@@ -12,6 +12,7 @@ import type { ReadExchange, Registry } from '../exchange';
 import { isNotModified } from '../not-modified';
 import { sendBytes, sendEmpty, sendHead } from '../reply';
 import { allows } from '../token/scopes';
+import { isReadOnly } from '../write-gate';
 import type { Span } from './byte-range';
 import { parseRange } from './byte-range';
 import { EMPTY_LAYER } from './empty-layer';
@@ -124,7 +125,7 @@ async function keepForPush(
   { content, deps }: Registry,
   blob: ReadableBlob,
 ): Promise<void> {
-  if (!isBeforePush(exchange)) return;
+  if (!isBeforePush(exchange) || isReadOnly(deps.config)) return;
   const { path, repositoryId } = exchange;
   const isHeld = blob.holdUntilMs > deps.now() + content.contentHoldMs / 2;
   if (isHeld && blob.state === 'live') return;

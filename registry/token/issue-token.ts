@@ -11,6 +11,7 @@ import { unauthorized } from '../challenge';
 import { RegistryError } from '../errors';
 import type { Exchange, Registry } from '../exchange';
 import { sendJson } from '../reply';
+import { isReadOnly } from '../write-gate';
 import { decideGrants } from './decide-grants';
 import { parseScopes } from './scopes';
 
@@ -24,7 +25,7 @@ export async function issueToken(exchange: Exchange, registry: Registry): Promis
   const proof = await credentialProof(deps.dataSource.manager, identity, deps.now());
   if (proof === undefined) throw unauthorized(deps.config, {}, 'this account is gone or disabled');
   const grants = await decideGrants(registry, identity, scopes);
-  if (!query.has('scope') && deps.config.ACTION_LOG_AUDIT_LOGINS) {
+  if (!query.has('scope') && deps.config.ACTION_LOG_AUDIT_LOGINS && !isReadOnly(deps.config)) {
     const userAgent = req.headers['user-agent'];
     await recordLogin(content, {
       identity,
@@ -83,7 +84,7 @@ async function identify(
         { message: result.message, headers: { 'Retry-After': String(result.retryAfterS) } },
       );
     case 'refused':
-      if (deps.config.ACTION_LOG_AUDIT_LOGIN_FAILURES) {
+      if (deps.config.ACTION_LOG_AUDIT_LOGIN_FAILURES && !isReadOnly(deps.config)) {
         const { username } = credentials;
         const failure = { username, message: result.message, userAgent: req.headers['user-agent'] };
         await recordLoginFailure(content, ip, { type: 'v2auth', ...failure });
