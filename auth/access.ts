@@ -126,6 +126,12 @@ export async function namespaceAccess(
   return { namespace: facts.namespace, role: roleOnNamespace(identity, facts, policy) };
 }
 
+/** True for who may read every repository, whatever is granted: auditors, and superusers with full access. */
+export function readsAll(identity: Identity, policy: AccessPolicy): boolean {
+  if (isAuditor(identity, policy)) return true;
+  return hasFullAccess(identity, policy) && repositoryCap(capsOf(identity)) !== null;
+}
+
 /** The role by grants alone; visibility and auditors come on top of it. */
 async function grantedRole(
   manager: EntityManager,

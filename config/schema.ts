@@ -65,6 +65,8 @@ export const configSchema = z.object({
   /** Password hashes that one process computes at the same time; others wait. */
   PASSWORD_HASHES_AT_ONCE: z.coerce.number().int().min(1).default(4),
   FEATURE_ANONYMOUS_ACCESS: flag.default(true),
+  /** `/v2/_catalog` shows what is public too, to everybody. */
+  FEATURE_PUBLIC_CATALOG: flag.default(false),
   FEATURE_USER_CREATION: flag.default(true),
   FEATURE_USER_INITIALIZE: flag.default(false),
   /** `readonly`: pulls work, the registry refuses every change of content. */

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
+import type { AccessPolicy } from '../auth/access';
 import type { ClientAddress } from '../auth/client-address';
 import type { ContentDeps } from '../commands/content/content-deps';
 import type { Pusher } from '../commands/content/pusher';
@@ -15,6 +16,7 @@ import type { UploadSessions } from './uploads/upload-sessions';
 /** What every handler of the registry shares; made once for the process. */
 export interface Registry {
   deps: RegistryDeps;
+  policy: AccessPolicy;
   content: ContentDeps;
   pool: PreparedPool;
   tokens: RegistryTokens;

@@ -67,6 +67,7 @@ function createRegistry(deps: RegistryDeps): Registry {
   };
   return {
     deps,
+    policy,
     content,
     pool: preparedPool(dataSource),
     tokens: new RegistryTokens(deps),

@@ -1,3 +1,4 @@
+import { readsAll } from '../../auth/access';
 import type { Identity } from '../../auth/identity';
 import { repositoryCap } from '../../auth/scopes';
 import type { ListedRepository } from '../../db/stores/repository-listing';
@@ -36,7 +37,7 @@ export async function listVisibleRepositories(
   const accountId = readerOf(identity);
   const found = await listRepositories(deps.dataSource.manager, {
     accountId,
-    everything: seesEverything(deps, identity),
+    everything: readsAll(identity, deps.policy),
     includePublic: asked.public || accountId === null,
     namespace: asked.namespace,
     nowMs,
@@ -58,11 +59,6 @@ export async function listVisibleRepositories(
 /** A token that may not read repositories sees what nobody sees. */
 function readerOf(identity: Identity): number | null {
   return identity.kind === 'user' && repositoryCap(identity.scopes) !== null ? identity.accountId : null;
-}
-
-function seesEverything({ policy }: ApiDeps, identity: Identity): boolean {
-  if (identity.kind !== 'user' || repositoryCap(identity.scopes) === null) return false;
-  return policy.auditors.includes(identity.name) || (policy.superusersHaveFullAccess && identity.superuser);
 }
 
 function presentListed(repository: ListedRepository, query: URLSearchParams, identity: Identity) {

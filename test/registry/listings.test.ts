@@ -3,6 +3,7 @@ import { mock } from 'node:test';
 
 import type { Pool } from 'mysql2';
 
+import { Account } from '../../db/entities/accounts';
 import type { BuiltUser } from '../support/factories';
 import { buildOrganization, buildRepository, buildUser, grant, uniqueName } from '../support/factories';
 import { OCI_INDEX, OCI_MANIFEST, buildImage, pushImage, putManifest } from '../support/images';
@@ -228,6 +229,60 @@ describe('listings', () => {
       assert.deepEqual(await rest.json(), { repositories: expected.slice(2) });
       const nobody = await new RegistryClient(registry.url).expect(200, 'GET', '/v2/_catalog', { scope });
       assert.deepEqual(await nobody.json(), { repositories: [] });
+    });
+
+    describe('with other settings', () => {
+      let open: TestRegistry;
+      let auditor: BuiltUser;
+      let secret: string;
+      let shown: string;
+      before(async () => {
+        const { dataSource } = registry;
+        auditor = await buildUser(dataSource, { password: 'secret' });
+        open = await startRegistry({
+          storagePath: registry.storagePath,
+          host: registry.host,
+          config: { FEATURE_PUBLIC_CATALOG: true, GLOBAL_READONLY_SUPER_USERS: [auditor.account.name] },
+        });
+        const { account: namespace } = await buildUser(dataSource);
+        const { name } = await buildRepository(dataSource, { namespace, name: 'hidden' });
+        await buildRepository(dataSource, { namespace, name: 'shown', visibility: 'public' });
+        secret = `${namespace.name}/${name}`;
+        shown = `${namespace.name}/shown`;
+      });
+      after(() => open.close());
+
+      async function twoNames(at: string, of: BuiltUser | null): Promise<string[]> {
+        const credentials = of && { username: of.account.name, password: 'secret' };
+        const path = `/v2/_catalog?n=2&last=${secret.slice(0, -'hidden'.length)}`;
+        const response = await new RegistryClient(at, credentials).expect(200, 'GET', path, {
+          scope: 'registry:catalog:*',
+        });
+        return ((await response.json()) as { repositories: string[] }).repositories;
+      }
+
+      it('show what is public to everybody, and nothing more', async () => {
+        for (const of of [null, owner]) {
+          assert.equal((await twoNames(open.url, of))[0], shown);
+          assert.ok(!(await twoNames(registry.url, of)).includes(shown));
+        }
+      });
+
+      it('show auditors everything', async () => {
+        assert.deepEqual(await twoNames(open.url, auditor), [secret, shown]);
+        assert.deepEqual(await twoNames(registry.url, auditor), []);
+      });
+    });
+
+    it('are shown to nobody whose password was changed since the token was issued', async () => {
+      const { account } = await buildUser(registry.dataSource, { password: 'secret' });
+      const theirs = new RegistryClient(registry.url, { username: account.name, password: 'secret' });
+      const scope = 'registry:catalog:*';
+      await theirs.expect(200, 'GET', '/v2/_catalog', { scope });
+      await registry.dataSource.manager.update(Account, { id: account.id }, { passwordHash: 'another' });
+      const refused = await theirs.call('GET', '/v2/_catalog', { scope });
+      assert.equal(refused.status, 401);
+      assert.match(refused.headers.get('www-authenticate') ?? '', /error="invalid_token"/);
     });
   });
 });
