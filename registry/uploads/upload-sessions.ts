@@ -168,7 +168,7 @@ export class UploadSessions {
     if (known?.bytes === session.receivedBytes) return known;
     this.hashes.delete(key);
     if (session.receivedBytes > 0) return undefined;
-    const algorithms = new Set([CANONICAL_ALGORITHM, algorithm]);
+    const algorithms = new Set<DigestAlgorithm>([CANONICAL_ALGORITHM, algorithm]);
     const byAlgorithm = new Map([...algorithms].map((name) => [name, createHash(name)] as const));
     const running = { byAlgorithm, bytes: 0 };
     const oldest = this.hashes.size >= REMEMBERED_HASHES ? this.hashes.keys().next().value : undefined;
