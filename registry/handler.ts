@@ -104,7 +104,7 @@ async function dispatch(registry: Registry, { req, res, url, acceptBody }: Incom
       { headers: { Allow: methodsOf(routePath.resource).join(', ') } },
     );
   }
-  if (route.method !== 'GET') requireWritable(registry.deps.config);
+  if (route.method !== 'GET' && route.access !== 'open') requireWritable(registry.deps.config);
   const query = new URLSearchParams(mark < 0 ? '' : url.slice(mark + 1));
   const exchange = { req, res, query, route: routePath, acceptBody };
   try {

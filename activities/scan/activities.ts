@@ -136,7 +136,10 @@ export type ScanActivities = ReturnType<typeof createScanActivities>;
 function judge({ config }: Pick<ScanDeps, 'config'>, { mediaType, body, isSparse }: ScanSubject) {
   // A layer that somebody else has pushed must not be looked into for who only knows its digest.
   if (isSparse) {
-    return { verdict: 'unsupported' as const, reason: 'some of its layers were not pushed to this repository' };
+    return {
+      verdict: 'unsupported' as const,
+      reason: 'some of its layers were not pushed to this repository',
+    };
   }
   const parsed = parseManifest(mediaType, body.toString('utf8'));
   if (!parsed.ok) return { verdict: 'unsupported' as const, reason: parsed.problem };

@@ -56,7 +56,7 @@ export function commitUpload(
     await holdBlob(act.manager, { ...link, holdUntilMs });
     const { digest, announced } = blob;
     if (announced !== digest) await addAlias(act.manager, { digest: announced, blobId: row.id });
-    await fillGapsWithBlob(act, deps, { ...link, digests: [digest, announced] });
+    await fillGapsWithBlob(act, deps, link);
     await act.manager.delete(Upload, { id: upload.id });
     return { outcome: 'linked', storageKey: row.storageKey };
   });

@@ -1,3 +1,4 @@
+import { digestsOfBlob } from '../../db/stores/blob-digests';
 import { linkArrivedBlob, linkArrivedManifest } from '../../db/stores/missing-parts';
 import type { Act } from '../act';
 import { enqueueScan } from '../scans/ask-for-scan-again';
@@ -12,10 +13,12 @@ type Setting = Pick<ContentDeps, 'allowsSparse'>;
 export async function fillGapsWithBlob(
   act: Act,
   { allowsSparse }: Setting,
-  blob: { repositoryId: number; blobId: number; digests: readonly string[] },
+  { repositoryId, blobId }: { repositoryId: number; blobId: number },
 ): Promise<void> {
   if (!allowsSparse) return;
-  for (const manifestId of await linkArrivedBlob(act.manager, blob)) await enqueueScan(act, manifestId);
+  const digests = await digestsOfBlob(act.manager, blobId);
+  const complete = await linkArrivedBlob(act.manager, { repositoryId, blobId, digests });
+  for (const manifestId of complete) await enqueueScan(act, manifestId);
 }
 
 /** The same for a manifest and the sparse indexes that name it. */

@@ -46,7 +46,7 @@ export function mountBlob(
       const holdUntilMs = act.nowMs + deps.contentHoldMs;
       const link = { repositoryId: target.id, blobId };
       await holdBlob(act.manager, { ...link, holdUntilMs });
-      await fillGapsWithBlob(act, deps, { ...link, digests: [digest] });
+      await fillGapsWithBlob(act, deps, link);
       return true;
     }
     return false;

@@ -27,6 +27,15 @@ export async function canonicalDigests(
   return canonical;
 }
 
+/** Every digest that leads to a blob. */
+export async function digestsOfBlob(manager: EntityManager, blobId: number): Promise<string[]> {
+  const rows = await manager.query<{ digest: string }[]>(
+    `SELECT digest FROM stored_blob WHERE id = ? UNION ALL SELECT digest FROM blob_alias WHERE blob_id = ?`,
+    [blobId, blobId],
+  );
+  return rows.map(({ digest }) => digest);
+}
+
 /** Remembers a digest that was compared with the bytes; one that is known leads to the same content. */
 export async function addAlias(
   manager: EntityManager,

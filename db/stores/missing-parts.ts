@@ -19,7 +19,12 @@ export async function linkArrivedBlob(
   await manager.insert(
     ManifestBlob,
     // The condition leaves none without a position.
-    waiting.map(({ manifestId, position }) => ({ manifestId, repositoryId, blobId, position: position ?? 0 })),
+    waiting.map(({ manifestId, position }) => ({
+      manifestId,
+      repositoryId,
+      blobId,
+      position: position ?? 0,
+    })),
   );
   return completeAmong(manager, [...new Set(waiting.map(({ manifestId }) => manifestId))]);
 }

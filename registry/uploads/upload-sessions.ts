@@ -94,7 +94,8 @@ export class UploadSessions {
   /** The digest of everything received; bytes that this process did not see itself are read once more, only here. */
   async digestOf(session: UploadSession, algorithm: DigestAlgorithm): Promise<string> {
     const running = this.hashes.get(keyOf(session));
-    const complete = running?.bytes === session.receivedBytes ? running.byAlgorithm.get(algorithm) : undefined;
+    const complete =
+      running?.bytes === session.receivedBytes ? running.byAlgorithm.get(algorithm) : undefined;
     if (complete) return `${algorithm}:${complete.copy().digest('hex')}`;
     const hash = createHash(algorithm);
     if (session.receivedBytes > 0) await hashUpload(this.deps.storage, session.storageKey, hash);

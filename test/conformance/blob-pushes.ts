@@ -12,7 +12,7 @@ export interface BlobContent {
 export interface BlobPush {
   name: string;
   /** The answer to the request that names the digest, whatever it is. */
-  push(repository: ClientRepository, blob: BlobContent): Promise<Answer>;
+  push: (repository: ClientRepository, blob: BlobContent) => Promise<Answer>;
 }
 
 const OCTETS = { 'content-type': 'application/octet-stream' };

@@ -57,12 +57,7 @@ export class ConformanceClient {
   }
 
   /** The answer, which must have this status. */
-  async expect(
-    status: number,
-    method: string,
-    location: string,
-    parts: RequestParts = {},
-  ): Promise<Answer> {
+  async expect(status: number, method: string, location: string, parts: RequestParts = {}): Promise<Answer> {
     const answer = await this.send(method, location, parts);
     const words = answer.body.subarray(0, 500).toString('utf8');
     assert.equal(answer.status, status, `${method} ${location}: ${answer.status}, not ${status}: ${words}`);
@@ -93,7 +88,8 @@ export class ConformanceClient {
     parts: RequestParts,
     token: string | undefined,
   ): Promise<Answer> {
-    const headers = token === undefined ? parts.headers : { ...parts.headers, authorization: `Bearer ${token}` };
+    const headers =
+      token === undefined ? parts.headers : { ...parts.headers, authorization: `Bearer ${token}` };
     return this.dial(method, url, { ...parts, headers });
   }
 

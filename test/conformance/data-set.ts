@@ -75,7 +75,11 @@ export class DataSet {
     return this.blob(EMPTY_TYPE, Buffer.from('{}'));
   }
 
-  image({ config = this.config(), layers = [this.layer(), this.layer()], ...rest }: ImageFields = {}): Descriptor {
+  image({
+    config = this.config(),
+    layers = [this.layer(), this.layer()],
+    ...rest
+  }: ImageFields = {}): Descriptor {
     const mediaType = rest.mediaType ?? MANIFEST_TYPES.ociImage;
     const artifactType = rest.artifactType ?? config.mediaType;
     return this.manifest({ ...rest, mediaType }, { config, layers }, artifactType);
@@ -97,7 +101,11 @@ export class DataSet {
     this.manifests.push({
       ...{ digest: descriptor.digest, mediaType, bytes },
       ...(subject && { subject: subject.digest }),
-      asReferrer: { ...descriptor, ...(artifactType && { artifactType }), ...(annotations && { annotations }) },
+      asReferrer: {
+        ...descriptor,
+        ...(artifactType && { artifactType }),
+        ...(annotations && { annotations }),
+      },
     });
     if (tag !== undefined) this.tags.set(tag, descriptor.digest);
     return descriptor;

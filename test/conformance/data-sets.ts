@@ -1,18 +1,11 @@
 import assert from 'node:assert/strict';
 
 import { pushBlob } from './blob-pushes';
-import type { Answer } from './client';
+import type { Answer, ConformanceClient } from './client';
 import type { DataKind } from './data-kinds';
 import { DATA_KINDS } from './data-kinds';
 import type { BuiltManifest, DataSet } from './data-set';
-import {
-  expectContent,
-  expectDigest,
-  expectHead,
-  jsonOf,
-  locationOf,
-  withParameters,
-} from './expectations';
+import { expectContent, expectDigest, expectHead, jsonOf, locationOf, withParameters } from './expectations';
 import type { Place } from './place';
 import { expectReferrers } from './referrers';
 import type { ClientRepository } from './repository';
@@ -46,7 +39,9 @@ async function push(repository: ClientRepository, set: DataSet, kind: DataKind):
   }
   if (kind.tagsComeWithDigest) return;
   for (const manifest of set.manifests) {
-    for (const tag of tagsOf(set, manifest)) await putManifest(repository, manifest, { reference: tag, tags: [] });
+    for (const tag of tagsOf(set, manifest)) {
+      await putManifest(repository, manifest, { reference: tag, tags: [] });
+    }
   }
 }
 
@@ -81,6 +76,19 @@ async function list({ client, tags: location }: ClientRepository, tags: readonly
   const last = listed[middle - 1] ?? '';
   const rest = await client.expect(200, 'GET', withParameters(location, [['last', last]]));
   assert.deepEqual(tagsIn(rest), listed.slice(middle));
+  assert.deepEqual(await paged(client, location), listed);
+}
+
+/** The whole list in pages of two, each of which says where the next one is. */
+async function paged(client: ConformanceClient, location: string): Promise<string[]> {
+  const tags: string[] = [];
+  let next: string | undefined = withParameters(location, [['n', '2']]);
+  while (next !== undefined) {
+    const page = await client.expect(200, 'GET', next);
+    tags.push(...tagsIn(page));
+    next = /^<([^>]+)>; rel="next"$/.exec(String(page.headers.link ?? ''))?.[1];
+  }
+  return tags;
 }
 
 function tagsIn(answer: Answer): string[] {

@@ -27,7 +27,11 @@ export function describeManifestErrors(place: () => Place): void {
       for (const [digest, bytes] of set.blobs) await pushBlob(one, { digest, bytes });
       for (const reference of ['sha256:baddigeststring', `md5:${'0'.repeat(32)}`, 'sha512:00']) {
         const location = one.manifest(reference);
-        await one.refuse(400, 'DIGEST_INVALID', ['PUT', location, { headers, body: set.manifests[0]?.bytes }]);
+        await one.refuse(400, 'DIGEST_INVALID', [
+          'PUT',
+          location,
+          { headers, body: set.manifests[0]?.bytes },
+        ]);
         await one.refuse(400, 'DIGEST_INVALID', ['GET', location]);
       }
     });

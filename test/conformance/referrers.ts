@@ -37,7 +37,10 @@ export async function referrersOf(
   const location = withParameters(repository.referrers(digest), filter);
   const answer = await repository.client.expect(200, 'GET', location);
   assert.equal(answer.headers['content-type'], MANIFEST_TYPES.ociIndex);
-  assert.equal(answer.headers['oci-filters-applied'], artifactType === undefined ? undefined : 'artifactType');
+  assert.equal(
+    answer.headers['oci-filters-applied'],
+    artifactType === undefined ? undefined : 'artifactType',
+  );
   const { manifests, ...rest } = jsonOf(answer) as { manifests: Record<string, unknown>[] };
   assert.deepEqual(rest, { schemaVersion: 2, mediaType: MANIFEST_TYPES.ociIndex });
   return manifests;

@@ -1,4 +1,5 @@
 import { strict as assert } from 'node:assert';
+import { hash } from 'node:crypto';
 
 import { MissingPart, RepositoryBlob } from '../../db/entities/content';
 import { OutboxRow } from '../../db/entities/outbox';
@@ -78,6 +79,17 @@ describe('sparse manifests, where they are allowed', () => {
     await client.pushBlob(source, image.layers[0]?.bytes ?? '');
     const path = `/v2/${repository}/blobs/uploads/?mount=${layerOf(image)}&from=${source}`;
     await client.expect(201, 'POST', path);
+    await endHolds();
+    await client.expect(200, 'GET', `/v2/${repository}/blobs/${layerOf(image)}`);
+  });
+
+  it('find what comes under another digest than they name', async () => {
+    const image = await pushSparse();
+    const source = `${repository}-source`;
+    const bytes = image.layers[0]?.bytes ?? '';
+    const digest = `sha512:${hash('sha512', bytes)}`;
+    await client.expect(201, 'POST', `/v2/${source}/blobs/uploads/?digest=${digest}`, { body: bytes });
+    await client.expect(201, 'POST', `/v2/${repository}/blobs/uploads/?mount=${digest}&from=${source}`);
     await endHolds();
     await client.expect(200, 'GET', `/v2/${repository}/blobs/${layerOf(image)}`);
   });
