@@ -9,8 +9,8 @@ import { OutboxWaiting1763700000007 } from './1763700000007-outbox-waiting';
 import { LoginThrottle1763700000010 } from './1763700000010-login-throttle';
 import { AppTokens1763700000011 } from './1763700000011-app-tokens';
 import { BlobKeys1763700000012 } from './1763700000012-blob-keys';
-import { MissingParts1763700000008 } from './1763700000008-missing-parts';
-import { BlobAliases1763700000009 } from './1763700000009-blob-aliases';
+import { MissingParts1763700000013 } from './1763700000013-missing-parts';
+import { BlobAliases1763700000014 } from './1763700000014-blob-aliases';
 
 /** In the order they run. */
 export const MIGRATIONS = [
@@ -25,6 +25,6 @@ export const MIGRATIONS = [
   LoginThrottle1763700000010,
   AppTokens1763700000011,
   BlobKeys1763700000012,
-  MissingParts1763700000008,
-  BlobAliases1763700000009,
+  MissingParts1763700000013,
+  BlobAliases1763700000014,
 ];

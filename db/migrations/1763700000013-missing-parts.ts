@@ -3,8 +3,8 @@ import type { MigrationInterface, QueryRunner } from 'typeorm';
 import { TABLE_OPTIONS } from './table-options';
 
 /** What sparse manifests name and their repositories do not have yet. */
-export class MissingParts1763700000008 implements MigrationInterface {
-  readonly name = 'MissingParts1763700000008';
+export class MissingParts1763700000013 implements MigrationInterface {
+  readonly name = 'MissingParts1763700000013';
 
   async up(runner: QueryRunner): Promise<void> {
     await runner.query(`CREATE TABLE missing_part (

@@ -3,8 +3,8 @@ import type { MigrationInterface, QueryRunner } from 'typeorm';
 import { TABLE_OPTIONS } from './table-options';
 
 /** Digests of blobs in other algorithms than the one that they are stored by. */
-export class BlobAliases1763700000009 implements MigrationInterface {
-  readonly name = 'BlobAliases1763700000009';
+export class BlobAliases1763700000014 implements MigrationInterface {
+  readonly name = 'BlobAliases1763700000014';
 
   async up(runner: QueryRunner): Promise<void> {
     await runner.query(`CREATE TABLE blob_alias (
