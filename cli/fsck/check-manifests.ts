@@ -2,6 +2,7 @@ import { hash } from 'node:crypto';
 
 import type { EntityManager } from 'typeorm';
 
+import { canonicalDigests } from '../../db/stores/blob-digests';
 import type { ContentLink, ManifestToCheck } from '../../db/stores/integrity';
 import {
   blobLinks,
@@ -9,6 +10,7 @@ import {
   knownDigests,
   manifestsToCheck,
   manifestSizePage,
+  missingParts,
   tagsLeadingTo,
 } from '../../db/stores/integrity';
 import { findManifests } from '../../db/stores/manifests';
@@ -84,6 +86,7 @@ async function judge(manager: EntityManager, ids: readonly number[]): Promise<Ju
   const manifests = await manifestsToCheck(manager, ids);
   const blobs = byManifest(await blobLinks(manager, ids));
   const children = byManifest(await childLinks(manager, ids));
+  const missing = byManifest(await missingParts(manager, ids));
   const judged: Judged[] = [];
   for (const manifest of manifests) {
     const { id, deletedAtMs } = manifest;
@@ -93,7 +96,8 @@ async function judge(manager: EntityManager, ids: readonly number[]): Promise<Ju
     else if (deletedAtMs !== null) judged.push({ manifest, faults: [] });
     else {
       const links = { blob: blobs.get(id) ?? [], manifest: children.get(id) ?? [] };
-      judged.push({ manifest, faults: await referenceFaults(manager, manifest, links) });
+      const sparse = new Set(missing.get(id)?.map(({ digest }) => digest));
+      judged.push({ manifest, faults: await referenceFaults(manager, manifest, { links, sparse }) });
     }
   }
   return judged;
@@ -113,21 +117,27 @@ export function contentFault({
   return { kind: 'corrupt', problem: `its body has ${body.length} bytes, its row says ${sizeBytes}` };
 }
 
-type Links = Record<Reference['noun'], ContentLink[]>;
+interface Parts {
+  links: Record<Reference['noun'], ContentLink[]>;
+  /** Digests that the manifest was allowed to name without their being there. */
+  sparse: ReadonlySet<string>;
+}
 
 async function referenceFaults(
   manager: EntityManager,
   manifest: ManifestToCheck,
-  links: Links,
+  { links, sparse }: Parts,
 ): Promise<ManifestFault[]> {
   const parsed = parseManifest(manifest.mediaType, manifest.body.toString('utf8'));
   // A format that is only kept: what it names is known by its links alone.
   if (!parsed.ok) return [...links.blob, ...links.manifest].filter(isLost).map(() => LOST);
   const { config, layers, children } = parsed.manifest;
-  const blobs = config ? [config, ...layers] : layers;
+  const needed = ({ digest }: Reference) => !sparse.has(digest);
+  const blobs = onceEach('blob', config ? [config, ...layers] : layers).filter(needed);
+  const parts = onceEach('manifest', children).filter(needed);
   return [
-    ...(await faultsOf(manager, manifest, links.blob, onceEach('blob', blobs))),
-    ...(await faultsOf(manager, manifest, links.manifest, onceEach('manifest', children))),
+    ...(await faultsOf(manager, manifest, links.blob, await asStored(manager, blobs))),
+    ...(await faultsOf(manager, manifest, links.manifest, parts)),
   ];
 }
 
@@ -163,6 +173,16 @@ async function knownAmong(
   return new Set([...blobs, ...manifests.map(({ digest }) => digest)]);
 }
 
+/** Blobs by the digests that they are stored by, where the manifest calls them by others. */
+async function asStored(manager: EntityManager, references: readonly Reference[]): Promise<Reference[]> {
+  const digests = references.map(({ digest }) => digest);
+  const stored = await canonicalDigests(manager, digests);
+  return references.map((reference) => ({
+    ...reference,
+    digest: stored.get(reference.digest) ?? reference.digest,
+  }));
+}
+
 /** A layer may occur several times; it is missing once. */
 function onceEach(
   noun: Reference['noun'],
@@ -172,8 +192,8 @@ function onceEach(
   return [...byDigest.values()];
 }
 
-function byManifest(links: readonly ContentLink[]): Map<number, ContentLink[]> {
-  const grouped = new Map<number, ContentLink[]>();
+function byManifest<T extends { manifestId: number }>(links: readonly T[]): Map<number, T[]> {
+  const grouped = new Map<number, T[]>();
   for (const link of links) {
     const others = grouped.get(link.manifestId);
     if (others) others.push(link);

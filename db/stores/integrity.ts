@@ -2,7 +2,7 @@ import type { EntityManager } from 'typeorm';
 import { In } from 'typeorm';
 
 import type { BlobState } from '../entities/content';
-import { Blob } from '../entities/content';
+import { Blob, MissingPart } from '../entities/content';
 
 // What `slipway fsck` reads: pages by id, so that memory stays flat whatever the tables hold. Joins are outer ones, for rows
 // that a constraint should have kept from getting lost.
@@ -154,7 +154,18 @@ export function blobPage(
   );
 }
 
-/** Those of the digests that have a row. */
+/** What sparse manifests name and do not have yet. */
+export function missingParts(
+  manager: EntityManager,
+  manifestIds: readonly number[],
+): Promise<Pick<MissingPart, 'manifestId' | 'digest'>[]> {
+  return manager.find(MissingPart, {
+    select: { manifestId: true, digest: true },
+    where: { manifestId: In(manifestIds) },
+  });
+}
+
+/** Those of the digests that a blob is stored by. */
 export async function knownDigests(manager: EntityManager, digests: readonly string[]): Promise<Set<string>> {
   if (digests.length === 0) return new Set();
   const rows = await manager.find(Blob, { select: { digest: true }, where: { digest: In(digests) } });

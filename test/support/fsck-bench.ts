@@ -24,6 +24,8 @@ const TABLES = [
   'manifest',
   'manifest_blob',
   'manifest_child',
+  'missing_part',
+  'blob_alias',
   'repository_blob',
   'stored_blob',
   'upload',
@@ -34,7 +36,7 @@ const FOLDERS = ['uploads', 'sha256', 'sha512', 'objects'];
 export class FsckBench {
   static async start(): Promise<FsckBench> {
     const dataSource = await freshDatabase();
-    const registry = await startRegistry({ dataSource });
+    const registry = await startRegistry({ dataSource, config: { FEATURE_SPARSE_INDEX: true } });
     const { account } = await buildUser(dataSource, { password: 'secret' });
     const client = new RegistryClient(registry.url, { username: account.name, password: 'secret' });
     return new FsckBench(dataSource, registry, client, `${account.name}/app`);

@@ -5,7 +5,7 @@ import { appendFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { Blob, Manifest, ManifestBlob, RepositoryBlob, Tag } from '../../../db/entities/content';
 import { blobKey, uploadKey } from '../../../storage/keys';
 import { FsckBench, hexOf, layerOf } from '../../support/fsck-bench';
-import { OCI_MANIFEST } from '../../support/images';
+import { OCI_MANIFEST, buildImage, putManifest } from '../../support/images';
 import { sha256 } from '../../support/registry-client';
 
 const HOUR_MS = 3_600_000;
@@ -44,6 +44,30 @@ describe('fsck', () => {
     });
     const later = await bench.look({ now: () => Date.now() + 2 * HOUR_MS });
     assert.deepEqual([later.findings, later.counts.unreferencedBlobs], [[], 1]);
+  });
+
+  it('finds nothing wrong with blobs by their sha512, nor with sparse manifests', async () => {
+    const { client, repository } = bench;
+    const image = buildImage({ layers: [randomBytes(3000)] });
+    const [layer] = image.layers;
+    const sha512 = `sha512:${createHash('sha512')
+      .update(layer?.bytes ?? '')
+      .digest('hex')}`;
+    const body = image.body.replace(layerOf(image), sha512);
+    // What it names is not there yet.
+    assert.equal((await putManifest(client, repository, body, 'v1')).status, 201);
+    assert.deepEqual((await bench.look({ isDeep: true })).findings, []);
+    await client.pushBlob(repository, image.config.text);
+    const uploads = `/v2/${repository}/blobs/uploads/`;
+    await client.expect(201, 'POST', `${uploads}?digest=${sha512}`, { body: layer?.bytes });
+    assert.deepEqual((await bench.look({ isDeep: true })).findings, []);
+    await bench.forceDelete('manifest_blob', '1 = 1');
+    const problems = (await bench.look()).findings.map(({ problem }) => problem);
+    assert.deepEqual(problems.sort(), [
+      ...[image.config.digest, layerOf(image)]
+        .map((digest) => `blob ${digest} is there, but the manifest has no link to it`)
+        .sort(),
+    ]);
   });
 
   describe('tags', () => {
