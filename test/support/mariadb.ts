@@ -49,8 +49,8 @@ export async function anotherMariadb(): Promise<DatabaseServer> {
   return own;
 }
 
-/** A server with an empty data folder of its own, started. */
-export async function ownMariadb(): Promise<OwnMariadb> {
+/** A server with an empty data folder of its own, started; one that is `durable` syncs at every commit, as in production. */
+export async function ownMariadb({ durable = false } = {}): Promise<OwnMariadb> {
   const folder = mkdtempSync(join(tmpdir(), 'slipway-test-mysql-'));
   const user = process.getuid?.() === 0 ? ['--user=root'] : [];
   execFileSync(
@@ -68,7 +68,7 @@ export async function ownMariadb(): Promise<OwnMariadb> {
   const daemon = new RestartableServer({
     name: 'MariaDB',
     command: mariadbd(),
-    args: () => serverArgs(folder, port, user),
+    args: () => [...serverArgs(folder, port, user), ...(durable ? [] : [FAST_COMMITS])],
     ready: async () =>
       (await createConnection({ host: '127.0.0.1', port, user: 'root', connectTimeout: 5000 })).end(),
     readyMs: 30_000,
@@ -88,6 +88,9 @@ export async function ownMariadb(): Promise<OwnMariadb> {
   };
 }
 
+/** What survives a kill of the server, but not a power cut. */
+const FAST_COMMITS = '--innodb-flush-log-at-trx-commit=2';
+
 function serverArgs(folder: string, port: number, user: string[]): string[] {
   return [
     '--no-defaults',
@@ -99,7 +102,6 @@ function serverArgs(folder: string, port: number, user: string[]): string[] {
     '--skip-name-resolve',
     '--skip-grant-tables',
     '--skip-log-bin',
-    '--innodb-flush-log-at-trx-commit=2',
     '--innodb-buffer-pool-size=256M',
     '--max-connections=400',
     '--character-set-server=utf8mb4',

@@ -7,7 +7,7 @@ const { runHere } = require('../foreground.cjs');
 const { withTestServers } = require('../test-servers.cjs');
 const { execute } = require('./product-cli.cjs');
 
-const BENCHES = ['pipeline', 'outage'];
+const BENCHES = ['pipeline', 'outage', 'registry'];
 
 /**
  * Runs a bench on servers of its own, beside whatever runs already.
