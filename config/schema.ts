@@ -1,9 +1,10 @@
 import { z } from 'zod';
 
+import { flag, port } from './fields';
+import { storageDriver } from './storage-schema';
+
 /** Seconds, minutes … as Quay writes durations (`2w`, `30s`); kept as text, read by `model/durations`. */
 const duration = z.string().regex(/^\d+[smhdwy]$/, 'must be a number followed by s, m, h, d, w or y');
-const flag = z.stringbool().or(z.boolean());
-const port = z.coerce.number().int().min(1).max(65535);
 
 const list = z.array(z.string()).or(
   z.string().transform((text) =>
@@ -13,8 +14,6 @@ const list = z.array(z.string()).or(
       .filter(Boolean),
   ),
 );
-
-const localStorage = z.tuple([z.literal('LocalStorage'), z.object({ storage_path: z.string().min(1) })]);
 
 /** Field names are Quay's where Quay has one (design, decision 7). */
 export const configSchema = z.object({
@@ -39,7 +38,9 @@ export const configSchema = z.object({
   TEMPORAL_NAMESPACE: z.string().default('default'),
   TEMPORAL_UI_URL: z.url().optional(),
 
-  DISTRIBUTED_STORAGE_CONFIG: z.object({ default: localStorage }),
+  DISTRIBUTED_STORAGE_CONFIG: z.object({ default: storageDriver }),
+  /** Off: pulls of large blobs are sent on to the store by signed addresses, where the store has them (S3). */
+  FEATURE_PROXY_STORAGE: flag.default(true),
 
   FEATURE_MAILING: flag.default(true),
   MAIL_SERVER: z.string().default('127.0.0.1'),

@@ -3,6 +3,7 @@ import { ActError } from '../commands/act-error';
 import { isDatabaseOutage } from '../db/outage';
 import {
   StorageFullError,
+  StorageUnavailableError,
   StorageUnwritableError,
   UploadLimitError,
   UploadMissingError,
@@ -63,6 +64,9 @@ export function asRegistryError(error: unknown): RegistryError | undefined {
   }
   if (error instanceof StorageUnwritableError) {
     return unavailable('the storage of this registry cannot be written to', 60, error);
+  }
+  if (error instanceof StorageUnavailableError) {
+    return unavailable('the storage of this registry does not answer; try again in a moment', 5, error);
   }
   if (isDatabaseOutage(error)) {
     return unavailable('the database of this registry does not answer; try again in a moment', 5, error);

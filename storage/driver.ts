@@ -33,16 +33,17 @@ export interface AppendOptions {
 
 /**
  * Appends to one upload; one append at a time. When an append rejects, `sizeBytes` says how much arrived and the bytes stay for
- * a resume; after `StorageFullError` the append's own bytes are freed, so a hash that saw them must be thrown away.
+ * a resume; when storage refused them, the append's own bytes may be gone, so a hash that saw them must be thrown away.
  */
 export interface UploadWriter {
-  /** Bytes in storage so far. */
+  /** Bytes that others find in storage once the writer is closed; `close` takes those back that it could not store. */
   readonly sizeBytes: number;
   /**
    * Answers the number of bytes appended. Stops at once when the signal aborts or the source breaks. The
    * source is left paused and alive on failure, so that an answer can still be sent over its socket.
    */
   append(source: Readable, options?: AppendOptions): Promise<number>;
+  /** May be called again, also after it has rejected. */
   close(): Promise<void>;
 }
 
@@ -81,6 +82,11 @@ export interface Storage {
    * may be another one than `blobKey` where moving is dear. The upload is gone afterwards.
    */
   publish(uploadKey: string, blobKey: string): Promise<string>;
+  /**
+   * The key that `publish` answered, or would have, if its caller died before it could record it; undefined when it did not
+   * come to that, or when the bytes are not those of `blobKey`'s digest.
+   */
+  findPublished(uploadKey: string, blobKey: string): Promise<string | undefined>;
   /** Nothing to discard is no error. */
   discardUpload(key: string): Promise<void>;
 
@@ -89,6 +95,8 @@ export interface Storage {
   /** A whole blob of at most {@link SMALL_BLOB_BYTES} in one read; throws `BlobMissingError`, and for a larger one. */
   readSmall(key: string): Promise<Buffer>;
   blobSize(key: string): Promise<number | undefined>;
+  /** An address from which whoever has it may read the blob for some minutes; undefined where the driver has none. */
+  blobLink(key: string): Promise<string | undefined>;
   /** Nothing to delete is no error. */
   deleteBlob(key: string): Promise<void>;
 

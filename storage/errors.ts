@@ -14,6 +14,14 @@ export class StorageUnwritableError extends Error {
   }
 }
 
+/** The service where bytes live does not answer, or not as it should, and several attempts have not changed that. */
+export class StorageUnavailableError extends Error {
+  constructor(key: string, options?: ErrorOptions) {
+    super(`storage cannot do its work for "${key}" now`, options);
+    this.name = 'StorageUnavailableError';
+  }
+}
+
 /** Nothing is stored under the key: a blob or an object. */
 export class BlobMissingError extends Error {
   constructor(

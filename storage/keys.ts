@@ -1,12 +1,15 @@
 import type { DigestAlgorithm } from '../model/digests';
 
 const BLOB_KEY =
-  /^(?:sha256\/([0-9a-f]{2})\/\1[0-9a-f]{62}|sha512\/([0-9a-f]{2})\/\2[0-9a-f]{126})\.\d{1,15}$/;
+  /^(?:sha256\/([0-9a-f]{2})\/\1[0-9a-f]{62}|sha512\/([0-9a-f]{2})\/\2[0-9a-f]{126}|blobs\/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})\.\d{1,15}$/;
 const UPLOAD_KEY = /^uploads\/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.\d{1,15}$/;
 const OBJECT_KEY = /^objects(\/[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}){1,8}$/;
 
 const PATTERNS = { blob: BLOB_KEY, upload: UPLOAD_KEY, object: OBJECT_KEY };
 export type KeyKind = keyof typeof PATTERNS;
+
+/** Of blobs that keep the name of their upload. */
+const UPLOADED = 'blobs';
 
 /** Epochs of one session that a generation can tell apart. */
 const EPOCHS = 1000;
@@ -21,10 +24,29 @@ export function generationOf({ id, epoch }: { id: number; epoch: number }): numb
   return id * EPOCHS + (epoch % EPOCHS);
 }
 
-/** The id of the session that published a blob, which its generation tells. */
-export function sessionIdOf(key: string): number {
-  const generation = checkKey('blob', key).split('.').at(-1);
-  return Math.floor(Number(generation) / EPOCHS);
+/** The session that published a blob: its id, which the generation tells, or its uuid in {@link blobKeyOfUpload}. */
+export function publisherOf(key: string): number | string {
+  const [folder, ...names] = checkKey('blob', key).split('/');
+  const [name = '', generation] = names.at(-1)?.split('.') ?? [];
+  return folder === UPLOADED ? name : Math.floor(Number(generation) / EPOCHS);
+}
+
+/** `blobs/<uuid>.<epoch>`: the blob that an upload becomes where bytes are not moved; as unique as its upload. */
+export function blobKeyOfUpload(key: string): string {
+  return checkKey('blob', checkKey('upload', key).replace('uploads/', `${UPLOADED}/`));
+}
+
+/** The other way round; undefined when the key is of another form. */
+export function uploadKeyOfBlob(key: string): string | undefined {
+  const [folder, name = ''] = key.split('/');
+  const upload = `uploads/${name}`;
+  return folder === UPLOADED && kindOfKey(upload) === 'upload' ? upload : undefined;
+}
+
+/** What the bytes of a blob that is named by its digest must hash to. */
+export function digestOfKey(key: string): { algorithm: string; hex: string } {
+  const [algorithm = '', , name = ''] = checkKey('blob', key).split('/');
+  return { algorithm, hex: name.slice(0, name.indexOf('.')) };
 }
 
 /** `uploads/<uuid>.<epoch>`; whoever takes a session over writes under the next epoch (performance spec 3.6). */

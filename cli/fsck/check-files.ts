@@ -5,7 +5,7 @@ import { In } from 'typeorm';
 import { Upload } from '../../db/entities/content';
 import { knownStorageKeys } from '../../db/stores/integrity';
 import type { FileState, StoredFile } from '../../storage/driver';
-import { readUploadKey, sessionIdOf } from '../../storage/keys';
+import { publisherOf, readUploadKey } from '../../storage/keys';
 import type { FsckRun } from './run';
 import { reportFinding } from './run';
 
@@ -99,13 +99,17 @@ async function blobsWithoutRow({ dataSource }: FsckRun, files: readonly StoredFi
   const left = files.filter(({ key }) => !known.has(key));
   if (left.length === 0) return [];
   // Published, and its client may still come back to have that recorded.
+  const publishers = left.map(({ key }) => publisherOf(key));
   const sessions = await manager.find(Upload, {
-    select: { id: true },
-    where: { id: In(left.map(({ key }) => sessionIdOf(key))) },
+    select: { id: true, uuid: true },
+    where: [
+      { id: In(publishers.filter((publisher) => typeof publisher === 'number')) },
+      { uuid: In(publishers.filter((publisher) => typeof publisher === 'string')) },
+    ],
   });
-  const open = new Set(sessions.map(({ id }) => id));
+  const open = new Set<number | string>(sessions.flatMap(({ id, uuid }) => [id, uuid]));
   return left
-    .filter(({ key }) => !open.has(sessionIdOf(key)))
+    .filter(({ key }) => !open.has(publisherOf(key)))
     .map(asSuspect('no blob of the database lies there'));
 }
 

@@ -91,6 +91,13 @@ async function sendBlob(
       sendSlice(res, await storage.readSmall(blob.storageKey), reply);
       return;
     }
+    const link = deps.config.FEATURE_PROXY_STORAGE ? undefined : await storage.blobLink(blob.storageKey);
+    if (link !== undefined) {
+      // The client asks the store for its range; the address is signed for a while, so nobody may keep it.
+      const { 'Docker-Content-Digest': digest = '' } = reply.headers;
+      sendEmpty(res, 307, { 'Docker-Content-Digest': digest, 'Cache-Control': 'no-store', Location: link });
+      return;
+    }
     const { stream } = await storage.readBlob(blob.storageKey, reply.span);
     sendHead(res, reply.status, { ...reply.headers, 'Content-Length': lengthOf(reply.span) });
     res.setTimeout(IDLE_LIMIT_MS, () => res.destroy());

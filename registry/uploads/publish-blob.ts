@@ -57,11 +57,12 @@ async function removeSpare(removal: Promise<void>, { deps }: Registry): Promise<
 export async function findOrphan(
   session: UploadSession,
   announced: string,
-  { deps }: Registry,
+  { content, deps }: Registry,
 ): Promise<BlobSource | undefined> {
   for (let epoch = session.epoch; epoch >= 1; epoch -= 1) {
-    const publishedKey = keyOf(session, epoch, announced);
-    if ((await deps.storage.blobSize(publishedKey)) === undefined) continue;
+    const uploadKey = content.uploadKey(session.uuid, epoch);
+    const publishedKey = await deps.storage.findPublished(uploadKey, keyOf(session, epoch, announced));
+    if (publishedKey === undefined) continue;
     const digest = isCanonicalDigest(announced) ? announced : await digestOf(publishedKey, deps);
     return { session, digest, publishedKey };
   }

@@ -74,14 +74,14 @@ export class UploadSessions {
     const writer = await this.open(session, abandonedKey);
     try {
       await this.append(req, writer, session, algorithm);
+      await writer.close();
     } catch (error) {
       // Closed first: nothing is written any more when others may take the session.
-      await writer.close();
+      await this.close(writer, session);
       const isRecorded = await releaseUpload(this.content, session, writer.sizeBytes);
       if (isRecorded && abandonedKey !== null) await storage.discardUpload(abandonedKey);
       throw error;
     }
-    await writer.close();
     const received = { ...session, receivedBytes: writer.sizeBytes };
     if (abandonedKey !== null) {
       // The old file stays the record until the new one is.
@@ -89,6 +89,15 @@ export class UploadSessions {
       await storage.discardUpload(abandonedKey);
     }
     return received;
+  }
+
+  /** After a failure, which is what the client hears of; what could not be stored then is not counted. */
+  private async close(writer: UploadWriter, { uuid }: UploadSession): Promise<void> {
+    try {
+      await writer.close();
+    } catch (err) {
+      this.deps.logger.warn({ err, upload: uuid }, 'the end of a body that broke off was not stored');
+    }
   }
 
   /** The digest of everything received; bytes that this process did not see itself are read once more, only here. */

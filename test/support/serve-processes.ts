@@ -25,8 +25,8 @@ export interface ServeProcesses {
 }
 
 /**
- * Several `serve` of the built product that share a new database and a storage folder, reached under one name: that of the
- * first unless `config` names another.
+ * Several `serve` of the built product that share a new database and storage, a folder unless `config` names another, reached
+ * under one name: that of the first unless `config` names another.
  */
 export async function startServeProcesses(
   count: number,
@@ -52,11 +52,11 @@ export async function startServeProcesses(
       const storage = { default: ['LocalStorage', { storage_path: join(storagePath, 'storage') }] };
       const fields = {
         SERVE_PROCESSES: 1,
+        DISTRIBUTED_STORAGE_CONFIG: storage,
         ...config,
         ...database,
         SERVER_HOSTNAME: host,
         LISTEN_PORT: ports[index],
-        DISTRIBUTED_STORAGE_CONFIG: storage,
       };
       writeFileSync(file, JSON.stringify(fields));
       const serve = startProcess(process.execPath, [SERVE], { ...process.env, SLIPWAY_CONFIG: file });
