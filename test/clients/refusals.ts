@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 
 import { Account } from '../../db/entities/accounts';
-import { Repository } from '../../db/entities/repositories';
 import type { ClientProgram } from '../support/client-program';
 import { buildRobot, grant, uniqueName } from '../support/factories';
 import type { Credentials } from '../support/registry-client';
@@ -15,6 +14,8 @@ export interface ClientManners {
   login(client: ClientProgram, credentials: Credentials): Promise<unknown>;
   push(client: ClientProgram, reference: string): Promise<unknown>;
   pull(client: ClientProgram, reference: string): Promise<unknown>;
+  /** The client keeps what the registry says to itself: its own words for a login that is refused. */
+  ownWords?: RegExp;
 }
 
 const NOT_ALLOWED = /unauthorized|denied|401/i;
@@ -47,25 +48,19 @@ export function itIsToldWhatItMayNot(manners: () => ClientManners): void {
 
     const repositoryPath = () => reference.slice(0, reference.indexOf(':'));
 
-    async function repository(): Promise<Repository> {
-      const name = repositoryPath().slice(owner.name.length + 1);
-      return manners().registry.dataSource.manager.findOneByOrFail(Repository, {
-        namespaceId: owner.account.id,
-        name,
-      });
-    }
-
     it('is told that a password is wrong', async () => {
+      // Whoever guesses wrong has to wait a moment, so the owner does not.
+      const { name } = await manners().registry.person();
       await assert.rejects(
-        pullAs({ username: owner.name, password: 'wrong' }),
-        /Invalid Username or Password/i,
+        pullAs({ username: name, password: 'wrong' }),
+        manners().ownWords ?? /Invalid Username or Password/i,
       );
     });
 
     it('reads with a robot that may only read, and is refused to write', async () => {
       const { dataSource } = manners().registry;
       const robot = await buildRobot(dataSource, { namespace: owner.account });
-      await grant(dataSource, await repository(), robot.account, 'read');
+      await grant(dataSource, await owner.repository(repositoryPath()), robot.account, 'read');
       const client = await clientOf({ username: robot.account.name, password: robot.token });
       await manners().pull(client, reference);
       await assert.rejects(manners().push(client, other(reference)), NOT_ALLOWED);
@@ -74,11 +69,11 @@ export function itIsToldWhatItMayNot(manners: () => ClientManners): void {
     it('is told that a robot is disabled', async () => {
       const { dataSource } = manners().registry;
       const robot = await buildRobot(dataSource, { namespace: owner.account });
-      await grant(dataSource, await repository(), robot.account, 'write');
+      await grant(dataSource, await owner.repository(repositoryPath()), robot.account, 'write');
       await dataSource.manager.update(Account, { id: robot.account.id }, { enabled: false });
       await assert.rejects(
         pullAs({ username: robot.account.name, password: robot.token }),
-        /has been disabled\. Please contact your administrator/,
+        manners().ownWords ?? /has been disabled\. Please contact your administrator/,
       );
     });
 

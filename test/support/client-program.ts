@@ -15,7 +15,26 @@ export class ClientProgram {
   ) {}
 
   /** What it printed on standard output; throws with all that it printed where it fails. */
-  async run(args: string[], { input = '', env = {} }: RunOptions = {}): Promise<string> {
+  async run(args: string[], options?: RunOptions): Promise<string> {
+    return (await this.end(args, options)).stdout;
+  }
+
+  /** What it printed anywhere. */
+  async runForAll(args: string[], options?: RunOptions): Promise<string> {
+    const { stdout, stderr } = await this.end(args, options);
+    return stdout + stderr;
+  }
+
+  /** A file or folder in its home. */
+  path(...names: string[]): string {
+    return join(this.home, ...names);
+  }
+
+  dispose(): void {
+    rmSync(this.home, { recursive: true, force: true });
+  }
+
+  private async end(args: string[], { input = '', env = {} }: RunOptions = {}) {
     const child = spawn(this.command, args, {
       cwd: this.home,
       env: { PATH: process.env.PATH, HOME: this.home, ...this.env, ...env },
@@ -31,16 +50,7 @@ export class ClientProgram {
     if (child.exitCode !== 0) {
       throw new Error(`it ended with ${child.exitCode ?? child.signalCode}: ${stdout}${stderr}`);
     }
-    return stdout;
-  }
-
-  /** A file or folder in its home. */
-  path(...names: string[]): string {
-    return join(this.home, ...names);
-  }
-
-  dispose(): void {
-    rmSync(this.home, { recursive: true, force: true });
+    return { stdout, stderr };
   }
 }
 

@@ -4,6 +4,7 @@ import { SCOPES } from '../../auth/identity';
 import { createOauthToken } from '../../commands/accounts/create-oauth-token';
 import { SYSTEM } from '../../commands/act';
 import type { Account } from '../../db/entities/accounts';
+import { Repository } from '../../db/entities/repositories';
 import { atEndOfRun } from './cleanup';
 import { buildUser } from './factories';
 import { startServeProcesses } from './serve-processes';
@@ -23,6 +24,8 @@ export interface RegistryPerson {
   password: string;
   /** The body of a call of the REST API that must succeed; `path` is below `/api/v1`. */
   api<T>(method: string, path: string, body?: unknown): Promise<T>;
+  /** The row of a repository of theirs: `<namespace>/<name>`. */
+  repository(path: string): Promise<Repository>;
   /** Names of the tags of a repository, in order, as the REST API tells them. */
   tagsOf(repository: string): Promise<string[]>;
 }
@@ -65,6 +68,11 @@ async function makePerson(dataSource: DataSource, url: string): Promise<Registry
     name: account.name,
     password,
     api,
+    repository: (path) =>
+      dataSource.manager.findOneByOrFail(Repository, {
+        namespaceId: account.id,
+        name: path.slice(account.name.length + 1),
+      }),
     async tagsOf(repository) {
       const { tags } = await api<{ tags: { name: string }[] }>(
         'GET',
