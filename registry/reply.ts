@@ -9,7 +9,7 @@ type Headers = Record<string, string | number | readonly string[]>;
 const DRAIN_LIMIT_BYTES = 4 * 1024 ** 2;
 const DRAIN_TIMEOUT_MS = 10_000;
 
-const API_VERSION = { 'Docker-Distribution-API-Version': 'registry/2.0' };
+export const API_VERSION = { 'Docker-Distribution-API-Version': 'registry/2.0' };
 
 export function sendEmpty(res: ServerResponse, status: number, headers: Headers = {}): void {
   const length = status === 204 || status === 304 ? {} : { 'Content-Length': 0 };
@@ -42,10 +42,20 @@ export function sendError(req: IncomingMessage, res: ServerResponse, error: Regi
     res.destroy();
     return;
   }
-  const closing = isBodyPending(req);
-  const headers = { ...error.headers, ...(closing && { Connection: 'close' }) };
-  sendJson(res, error.status || ERRORS.UNKNOWN.status, error.toBody(), headers);
-  if (closing) drain(req);
+  const status = error.status || ERRORS.UNKNOWN.status;
+  if (!isBodyPending(req)) {
+    sendJson(res, status, error.toBody(), error.headers);
+    return;
+  }
+  const body = Buffer.from(JSON.stringify(error.toBody()));
+  sendHead(res, status, {
+    ...error.headers,
+    ...{ 'Content-Type': 'application/json', 'Content-Length': body.length, Connection: 'close' },
+  });
+  if (req.method === 'HEAD') res.flushHeaders();
+  else res.write(body);
+  // Its end closes the connection, and what the client is still sending would then reset it before the answer is read.
+  drain(req, () => res.end());
 }
 
 function isBodyPending(req: IncomingMessage): boolean {
@@ -53,10 +63,11 @@ function isBodyPending(req: IncomingMessage): boolean {
   return hasBody && !req.readableEnded && !req.destroyed;
 }
 
-function drain(req: IncomingMessage): void {
+function drain(req: IncomingMessage, onEnd: () => void): void {
   let drainedBytes = 0;
   const giveUp = setTimeout(() => req.destroy(), DRAIN_TIMEOUT_MS);
   giveUp.unref();
+  req.on('end', onEnd);
   req.on('data', (chunk: Buffer) => {
     drainedBytes += chunk.length;
     if (drainedBytes > DRAIN_LIMIT_BYTES) req.destroy();

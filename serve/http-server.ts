@@ -2,6 +2,11 @@ import { once } from 'node:events';
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
 import { createServer } from 'node:http';
 
+import { RegistryError } from '../registry/errors';
+import { sendError } from '../registry/reply';
+import { hostFault, originForm } from './request-target';
+import { answerUnreadable } from './unreadable-requests';
+
 /** Takes a request when it is its own, and says so; everything else goes on to the next. */
 export type FrontHandler = (
   request: IncomingMessage,
@@ -20,16 +25,25 @@ export function createHttpServer(registry: FrontHandler, app: RequestListener): 
     keepAliveTimeout: 75_000,
     maxHeaderSize: 32 * 1024,
     noDelay: true,
+    // Looked at below, where the answer is one that clients can read.
+    requireHostHeader: false,
   });
-  server.on('request', (request, response) => {
-    if (!registry(request, response, { awaitsContinue: false })) app(request, response);
-  });
-  // The client waits with its body: the registry looks at its credentials before it asks for gigabytes.
-  server.on('checkContinue', (request, response) => {
-    if (registry(request, response, { awaitsContinue: true })) return;
-    response.writeContinue();
+  const serve = (request: IncomingMessage, response: ServerResponse, awaitsContinue: boolean) => {
+    const fault = hostFault(request);
+    if (fault !== undefined) {
+      response.shouldKeepAlive = false;
+      sendError(request, response, new RegistryError('INVALID_REQUEST', {}, { message: fault }));
+      return;
+    }
+    request.url = originForm(request.url ?? '');
+    if (registry(request, response, { awaitsContinue })) return;
+    if (awaitsContinue) response.writeContinue();
     app(request, response);
-  });
+  };
+  server.on('request', (request, response) => serve(request, response, false));
+  // The client waits with its body: the registry looks at its credentials before it asks for gigabytes.
+  server.on('checkContinue', (request, response) => serve(request, response, true));
+  answerUnreadable(server);
   return server;
 }
 
