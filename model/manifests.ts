@@ -1,6 +1,7 @@
 import { z } from 'zod';
 
 import { isDigest } from './digests';
+import { duplicateKey } from './duplicate-key';
 import { DOCKER_CONFIG_TYPE, MANIFEST_TYPES, isForeignLayerType, manifestFormat } from './media-types';
 import type { ManifestFormat, ManifestType } from './media-types';
 
@@ -77,7 +78,10 @@ export type ManifestVerdict =
 export function parseManifest(contentType: string, text: string): ManifestVerdict {
   const json = parseJsonObject(text);
   if (!json) return refused('the body is not a JSON object');
-  const stated = mediaTypeOf(contentType) || (typeof json.mediaType === 'string' ? json.mediaType : '');
+  const twice = duplicateKey(text);
+  if (twice !== undefined) return refused(`the field "${twice}" is there twice`);
+  const own = typeof json.mediaType === 'string' ? json.mediaType : '';
+  const stated = contentType.trim() === '' ? own : mediaTypeOf(contentType);
   const format = manifestFormat(stated);
   if (!format) return { ok: false, unsupported: true, problem: 'manifest schema version not supported' };
   const type = MANIFEST_TYPES[format];

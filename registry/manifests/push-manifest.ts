@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { hash } from 'node:crypto';
 
 import type { PutTag } from '../../commands/content/put-manifest';
@@ -79,12 +80,13 @@ function digestOf(reference: Reference, body: Buffer): string {
 }
 
 function parse(contentType: string, body: Buffer): ParsedManifest {
+  // Decoding would put something readable in place of it, which is not what others then find in the bytes.
+  if (!isUtf8(body)) throw invalid('the body is not UTF-8');
   const verdict = parseManifest(contentType, body.toString('utf8'));
   if (verdict.ok) return verdict.manifest;
-  const { problem, unsupported } = verdict;
-  throw new RegistryError(
-    'MANIFEST_INVALID',
-    { message: problem },
-    { message: problem, ...(unsupported && { status: 415 }) },
-  );
+  throw invalid(verdict.problem, verdict.unsupported ? 415 : 400);
+}
+
+function invalid(message: string, status = 400): RegistryError {
+  return new RegistryError('MANIFEST_INVALID', { message }, { message, status });
 }

@@ -2,7 +2,7 @@ import { strict as assert } from 'node:assert';
 
 import { Tag } from '../../db/entities/content';
 import { buildUser, uniqueName } from '../support/factories';
-import { DOCKER_MANIFEST, buildImage, pushImage, putManifest } from '../support/images';
+import { DOCKER_MANIFEST, OCI_MANIFEST, buildImage, pushImage, putManifest } from '../support/images';
 import type { TestRegistry } from '../support/registry';
 import { startRegistry } from '../support/registry';
 import { RegistryClient, codesOf, sha256 } from '../support/registry-client';
@@ -45,6 +45,36 @@ describe('manifests with something odd in them', () => {
       });
     }
     await assertInvalid(await putManifest(client, repository, JSON.stringify(json), 'v1'));
+  });
+
+  it('are refused when they are not UTF-8, or have a name twice', async () => {
+    const { body } = buildImage({ annotations: { title: '|' } });
+    const [before = '', after = ''] = body.split('|');
+    for (const hex of ['ff', 'c3', 'eda080']) {
+      const bytes = Buffer.concat([Buffer.from(before), Buffer.from(hex, 'hex'), Buffer.from(after)]);
+      const headers = { 'content-type': OCI_MANIFEST };
+      await assertInvalid(
+        await client.call('PUT', `/v2/${repository}/manifests/v1`, { body: bytes, headers }),
+      );
+    }
+    const twice = body.replace('"layers":', '"layers":[],"layers":');
+    await assertInvalid(await putManifest(client, repository, twice, 'v1'));
+  });
+
+  it('are taken with labels that no column can tell apart or no alphabet has', async () => {
+    const annotations = {
+      a: '1',
+      'a ': '2',
+      'a\0': '3',
+      '\ud800': '4',
+      '\ud801': '5',
+      '🐳': '\udfff',
+      __proto__: 'x',
+    };
+    const image = buildImage({ annotations });
+    assert.equal((await pushImage(client, repository, image, 'odd')).status, 201);
+    const stored = await client.expect(200, 'GET', `/v2/${repository}/manifests/odd`);
+    assert.equal(await stored.text(), image.body);
   });
 
   it('keep their tag for ever when they ask for an end that no calendar has', async () => {
