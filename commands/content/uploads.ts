@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 
 import { Upload } from '../../db/entities/content';
-import { findStreamingUploads, lockUpload, recordProgress } from '../../db/stores/uploads';
+import { findStreamingUploads, findUpload, lockUpload, recordProgress } from '../../db/stores/uploads';
 import { isLeaseHeld } from '../../model/leases';
 import type { RepositoryPath } from '../../model/names';
 import { runAct } from '../act';
@@ -161,8 +161,8 @@ export function readUpload(
 ): Promise<{ receivedBytes: number }> {
   return runAct(deps, pusher.actor, async (act) => {
     const repository = await openForWrite(act, deps, pusher, { path, lock: 'share' });
-    const upload = await act.manager.findOneBy(Upload, { uuid, repositoryId: repository.id });
-    if (!upload || upload.expiresAtMs <= act.nowMs) throw unknownUpload(uuid);
+    const upload = await findUpload(act.manager, repository.id, uuid, act.nowMs);
+    if (!upload) throw unknownUpload(uuid);
     return { receivedBytes: upload.receivedBytes };
   });
 }

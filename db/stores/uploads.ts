@@ -3,7 +3,18 @@ import { IsNull, LessThanOrEqual, Not } from 'typeorm';
 
 import { Upload } from '../entities/content';
 
-/** The session, locked until the transaction ends; undefined when this repository has no such session any more. */
+/** The session as it is now; undefined when this repository has no such session any more. */
+export async function findUpload(
+  manager: EntityManager,
+  repositoryId: number,
+  uuid: string,
+  nowMs: number,
+): Promise<Upload | undefined> {
+  const upload = await manager.findOneBy(Upload, { uuid, repositoryId });
+  return upload && isSession(upload, uuid, nowMs) ? upload : undefined;
+}
+
+/** The same, locked until the transaction ends. */
 export async function lockUpload(
   manager: EntityManager,
   repositoryId: number,
@@ -14,7 +25,12 @@ export async function lockUpload(
     where: { uuid, repositoryId },
     lock: { mode: 'pessimistic_write' },
   });
-  return upload && upload.expiresAtMs > nowMs ? upload : undefined;
+  return upload && isSession(upload, uuid, nowMs) ? upload : undefined;
+}
+
+/** The database takes blanks at the end of a text for nothing, and what a client wrote goes into headers. */
+function isSession(upload: Upload, uuid: string, nowMs: number): boolean {
+  return upload.uuid === uuid && upload.expiresAtMs > nowMs;
 }
 
 export interface UploadProgress {

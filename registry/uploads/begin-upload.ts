@@ -5,6 +5,7 @@ import { isDigest } from '../../model/digests';
 import { RegistryError } from '../errors';
 import type { Registry, RepositoryExchange } from '../exchange';
 import { repositoryOfName } from '../repository-name';
+import { requireFromStart } from './content-range';
 import { completeUpload } from './finish-upload';
 import { requiredDigest } from './required-digest';
 import { sendBlobCreated, sendSession } from './session-replies';
@@ -13,6 +14,7 @@ import { sendBlobCreated, sendSession } from './session-replies';
 export async function beginUpload(exchange: RepositoryExchange, registry: Registry): Promise<void> {
   const { query, res, route } = exchange;
   const digest = query.has('digest') ? requiredDigest(query) : undefined;
+  if (digest !== undefined) requireFromStart(exchange.req);
   if (await isMounted(exchange, registry)) {
     sendBlobCreated(res, route.name, query.get('mount') ?? '');
     return;

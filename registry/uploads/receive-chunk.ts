@@ -1,7 +1,8 @@
 import type { TakenUpload, UploadSession } from '../../commands/content/uploads';
 import type { DigestAlgorithm } from '../../model/digests';
 import type { Registry, RepositoryExchange } from '../exchange';
-import { chunkStart } from './content-range';
+import type { StatedRange } from './content-range';
+import { statedRange, wrongLength } from './content-range';
 import { rangeMismatch } from './session-replies';
 
 export interface Chunk {
@@ -26,21 +27,35 @@ export async function receiveChunk(
   { exchange, taken, algorithm }: Chunk,
   { sessions }: Registry,
 ): Promise<UploadSession> {
-  const { req, route } = exchange;
   const { session } = taken;
+  const range = await releasedOnRefusal(session, sessions, () => fittingRange(exchange, session));
+  exchange.acceptBody();
+  const received = await sessions.receive(exchange.req, taken, algorithm);
+  const lengthBytes = received.receivedBytes - session.receivedBytes;
+  if (!range || range.lengthBytes === lengthBytes) return received;
+  // A chunk without a stated length shows it at its end: it is as if it had never come.
+  await sessions.release(session);
+  throw wrongLength(range, lengthBytes);
+}
+
+async function releasedOnRefusal<T>(
+  session: UploadSession,
+  sessions: Registry['sessions'],
+  look: () => T,
+): Promise<T> {
   try {
-    const start = chunkStart(req);
-    if (start !== undefined && start !== session.receivedBytes) {
-      const view = { ...session, name: route.name };
-      throw rangeMismatch(
-        view,
-        `the chunk begins at ${start}, the upload has ${session.receivedBytes} bytes`,
-      );
-    }
+    return look();
   } catch (error) {
     await sessions.release(session);
     throw error;
   }
-  exchange.acceptBody();
-  return sessions.receive(req, taken, algorithm);
+}
+
+function fittingRange({ req, route }: RepositoryExchange, session: UploadSession): StatedRange | undefined {
+  const range = statedRange(req);
+  if (!range || range.start === session.receivedBytes) return range;
+  throw rangeMismatch(
+    { ...session, name: route.name },
+    `the chunk begins at ${range.start}, the upload has ${session.receivedBytes} bytes`,
+  );
 }

@@ -123,6 +123,50 @@ describe('uploads', () => {
     await client.expect(202, 'PATCH', location, { body: 'four' });
   });
 
+  it('takes a chunk of unknown length that does not fit its range for one that never came', async () => {
+    const bytes = randomBytes(300);
+    const location = await start();
+    await client.expect(202, 'PATCH', location, chunk(bytes.subarray(0, 100), 0));
+    for (const range of ['100-198', '100-200', '100-999']) {
+      const body = new globalThis.Blob([bytes.subarray(100, 200)]).stream();
+      const response = await client.call('PATCH', location, { body, headers: { 'content-range': range } });
+      assert.deepEqual([response.status, await codesOf(response)], [400, ['SIZE_INVALID']], range);
+      const status = await client.expect(204, 'GET', location);
+      assert.equal(status.headers.get('range'), '0-99');
+    }
+    const rest = {
+      body: new globalThis.Blob([bytes.subarray(100)]).stream(),
+      headers: { 'content-range': '100-299' },
+    };
+    await client.expect(202, 'PATCH', location, rest);
+    await client.expect(201, 'PUT', `${location}?digest=${sha256(bytes)}`);
+  });
+
+  it('knows a session by its own id only, not by what the database takes for the same', async () => {
+    const location = await start();
+    for (const alias of [`${location}%20`, location.replace(/[^/]+$/, (id) => id.toUpperCase())]) {
+      for (const method of ['GET', 'PATCH', 'DELETE']) {
+        assert.equal((await client.call(method, alias)).status, 404, `${method} ${alias}`);
+      }
+    }
+    await client.expect(204, 'GET', location);
+  });
+
+  it('looks at the range of a whole blob before it makes anything for it', async () => {
+    const fresh = `${repository.split('/')[0]}/${uniqueName('fresh')}`;
+    const path = `/v2/${fresh}/blobs/uploads/?digest=${sha256('layer')}`;
+    for (const [range, status] of [
+      ['1-5', 416],
+      ['0-9', 400],
+      ['x', 400],
+    ] as const) {
+      const headers = { 'content-range': range };
+      assert.equal((await client.call('POST', path, { body: 'layer', headers })).status, status, range);
+    }
+    await client.expect(404, 'GET', `/v2/${fresh}/tags/list`);
+    await client.expect(201, 'POST', path, { body: 'layer', headers: { 'content-range': '0-4' } });
+  });
+
   it('ends a session whose digest does not fit, without a trace', async () => {
     const location = await start();
     const response = await client.call('PUT', `${location}?digest=${sha256('announced')}`, { body: 'sent' });
