@@ -8,11 +8,12 @@ import { freshDatabase } from '../support/database';
 import { buildUser, uniqueName } from '../support/factories';
 import type { FailingStore } from '../support/failing-store';
 import { startFailingStore } from '../support/failing-store';
+import { needGoProgram } from '../support/go-program';
 import type { TestRegistry } from '../support/registry';
 import { startRegistry } from '../support/registry';
 import { RegistryClient, codesOf, sha256 } from '../support/registry-client';
 import type { S3Server, TestBucket } from '../support/versitygw';
-import { driverOf, startS3Server, versitygwTool } from '../support/versitygw';
+import { driverOf, startS3Server, VERSITYGW } from '../support/versitygw';
 
 const MIB = 1024 ** 2;
 
@@ -28,13 +29,7 @@ describe('the registry on S3 storage', function () {
   let repository: string;
 
   before(async function () {
-    this.timeout(900_000);
-    const tool = versitygwTool();
-    if (typeof tool !== 'string') {
-      console.log(`    skipped: ${tool.missing}`);
-      return this.skip();
-    }
-    server = await startS3Server(tool);
+    server = await startS3Server(await needGoProgram(this, VERSITYGW));
     bucket = await server.newBucket();
     between = await startFailingStore(server.port);
     const { secretKey } = server;

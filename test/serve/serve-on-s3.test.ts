@@ -4,13 +4,14 @@ import { randomBytes } from 'node:crypto';
 import { Upload } from '../../db/entities/content';
 import { eventually } from '../support/eventually';
 import { buildUser, uniqueName } from '../support/factories';
+import { needGoProgram } from '../support/go-program';
 import { buildImage, OCI_MANIFEST, pushImage } from '../support/images';
 import { freePort } from '../support/processes';
 import { RegistryClient, sha256 } from '../support/registry-client';
 import type { ServeProcesses } from '../support/serve-processes';
 import { startServeProcesses } from '../support/serve-processes';
 import type { S3Server, TestBucket } from '../support/versitygw';
-import { startS3Server, versitygwTool } from '../support/versitygw';
+import { startS3Server, VERSITYGW } from '../support/versitygw';
 
 const MIB = 1024 ** 2;
 
@@ -23,13 +24,7 @@ describe('serve on S3 storage', function () {
   let repository: string;
 
   before(async function () {
-    this.timeout(900_000);
-    const tool = versitygwTool();
-    if (typeof tool !== 'string') {
-      console.log(`    skipped: ${tool.missing}`);
-      return this.skip();
-    }
-    server = await startS3Server(tool);
+    server = await startS3Server(await needGoProgram(this, VERSITYGW));
     bucket = await server.newBucket();
     serves = await startServeProcesses(2, {
       SERVER_HOSTNAME: `127.0.0.1:${await freePort()}`,

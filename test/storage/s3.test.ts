@@ -23,8 +23,9 @@ import { Transfers } from '../../storage/transfers';
 import { eventually } from '../support/eventually';
 import type { FailingStore } from '../support/failing-store';
 import { startFailingStore } from '../support/failing-store';
+import { needGoProgram } from '../support/go-program';
 import type { S3Server, TestBucket } from '../support/versitygw';
-import { driverOf, startS3Server, versitygwTool } from '../support/versitygw';
+import { driverOf, startS3Server, VERSITYGW } from '../support/versitygw';
 import { describeStorage } from './driver-contract';
 import { describeListing } from './listing-contract';
 
@@ -40,13 +41,7 @@ describe('S3Storage', function () {
   let key: string;
 
   before(async function () {
-    this.timeout(900_000);
-    const tool = versitygwTool();
-    if (typeof tool !== 'string') {
-      console.log(`    skipped: ${tool.missing}`);
-      return this.skip();
-    }
-    server = await startS3Server(tool);
+    server = await startS3Server(await needGoProgram(this, VERSITYGW));
   });
   after(() => server?.stop());
   beforeEach(async () => {

@@ -1,7 +1,6 @@
-import { execFileSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
-import { homedir, tmpdir } from 'node:os';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { CreateBucketCommand, ListMultipartUploadsCommand, ListObjectsV2Command } from '@aws-sdk/client-s3';
@@ -13,38 +12,9 @@ import { createS3Place } from '../../storage/s3/s3-place';
 import { eventually } from './eventually';
 import { freePort, startProcess } from './processes';
 
-/** The binary is kept in the user's cache under its version. */
-const VERSION = 'v1.8.0';
+/** An S3-compatible server. */
+export const VERSITYGW = { package: 'github.com/versity/versitygw/cmd/versitygw', version: 'v1.8.0' };
 const ACCESS_KEY = 'slipway-tests';
-
-let tool: string | { missing: string } | undefined;
-
-/** Path of an S3-compatible server, or why there is none; built with Go once per user, which takes minutes. */
-export function versitygwTool(): string | { missing: string } {
-  tool ??= findTool();
-  return tool;
-}
-
-function findTool(): string | { missing: string } {
-  const cache = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'slipway', 'bin');
-  const path = join(cache, `versitygw-${VERSION}`);
-  if (existsSync(path)) return path;
-  mkdirSync(cache, { recursive: true });
-  const work = mkdtempSync(join(cache, '.versitygw-'));
-  try {
-    execFileSync('go', ['install', `github.com/versity/versitygw/cmd/versitygw@${VERSION}`], {
-      cwd: work,
-      env: { ...process.env, GOBIN: work },
-      stdio: ['ignore', 'ignore', 'pipe'],
-    });
-    renameSync(join(work, 'versitygw'), path);
-    return path;
-  } catch (error) {
-    return { missing: `no Go to build versitygw with: ${(error as Error).message.slice(0, 300)}` };
-  } finally {
-    rmSync(work, { recursive: true, force: true });
-  }
-}
 
 export interface S3Server {
   port: number;
