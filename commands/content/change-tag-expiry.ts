@@ -7,7 +7,8 @@ import { runAct, writeAudit } from '../act';
 import { ActError } from '../act-error';
 import type { Caller, GuardedDeps } from '../caller';
 import { openForWrite } from './push-gate';
-import { immutableTag, isAliveAt } from './set-tag';
+import { isAliveAt } from './end-tag';
+import { immutableTag } from './set-tag';
 import { describeTag, subjectOf } from './tags';
 
 export interface TagExpiryChange {

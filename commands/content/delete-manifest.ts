@@ -3,13 +3,14 @@ import { isBlobInUse, lockReadableLink } from '../../db/stores/blobs';
 import { findManifest, findParentDigest } from '../../db/stores/manifests';
 import { lockTagsOfManifest } from '../../db/stores/tags';
 import type { RepositoryPath } from '../../model/names';
-import { runAct, writeAudit } from '../act';
+import { runAct } from '../act';
 import { ActError } from '../act-error';
+import { endSiblings, endTag } from './end-tag';
 import type { Pusher } from './pusher';
 import type { GuardedDeps } from '../caller';
 import { openForWrite } from './push-gate';
-import { endTag, immutableTag } from './set-tag';
-import { describeTag, subjectOf } from './tags';
+import { immutableTag } from './set-tag';
+import { auditEnded } from './tags';
 
 /** Deletes by digest: every tag on it ends and readers find it gone at once; its rows and bytes are collected later. */
 export function deleteManifest(
@@ -32,12 +33,13 @@ export function deleteManifest(
         'manifest',
       );
     }
-    for (const tag of await lockTagsOfManifest(act.manager, manifest.id)) {
+    const tags = await lockTagsOfManifest(act.manager, manifest.id);
+    for (const tag of tags) {
       if (tag.immutable) throw immutableTag(tag.name);
       await endTag(act, tag);
-      const metadata = describeTag(pusher, repository, { tag: tag.name, digest });
-      await writeAudit(act, 'delete_tag', subjectOf(repository), metadata);
     }
+    const siblings = await endSiblings(act, manifest.id);
+    await auditEnded(act, pusher, repository, [...tags, ...siblings]);
     await act.manager.update(Manifest, { id: manifest.id }, { deletedAtMs: act.nowMs });
   });
 }

@@ -2,6 +2,7 @@ import { Tag } from '../../db/entities/content';
 import { lockCurrentTag } from '../../db/stores/tags';
 import type { Act } from '../act';
 import { ActError } from '../act-error';
+import { endSiblings, endTag, isAliveAt } from './end-tag';
 
 export interface TagTarget {
   repositoryId: number;
@@ -24,7 +25,8 @@ export interface TagChange {
 
 /**
  * Points a tag at a manifest: the live lifetime ends now, a new one starts now; the same digest keeps its lifetime and
- * only has its expiry reckoned anew (registry spec 5.2). The repository is locked by the caller.
+ * only has its expiry reckoned anew (registry spec 5.2). What it leaves behind loses its siblings with its last tag. The
+ * repository is locked by the caller.
  */
 export async function setTag(act: Act, target: TagTarget): Promise<TagChange> {
   const { repositoryId, name, manifestId, digest } = target;
@@ -51,19 +53,8 @@ export async function setTag(act: Act, target: TagTarget): Promise<TagChange> {
     isCurrent: true,
     reversion: target.isReversion ?? false,
   });
+  if (current) await endSiblings(act, current.manifestId);
   return { previousDigest: isAlive ? current.digest : null, changed: true, lifetimeEndMs };
-}
-
-/** Ends a lifetime that its row still calls current; one that ran out keeps the end that it had. */
-export async function endTag(act: Act, tag: Tag): Promise<void> {
-  const lifetimeEndMs = isAliveAt(tag, act.nowMs)
-    ? Math.max(act.nowMs, tag.lifetimeStartMs)
-    : tag.lifetimeEndMs;
-  await act.manager.update(Tag, { id: tag.id }, { lifetimeEndMs, isCurrent: null });
-}
-
-export function isAliveAt(tag: Pick<Tag, 'lifetimeEndMs'>, nowMs: number): boolean {
-  return tag.lifetimeEndMs === null || tag.lifetimeEndMs > nowMs;
 }
 
 export function immutableTag(name: string): ActError {

@@ -1,4 +1,5 @@
 import type { Identity } from '../../auth/identity';
+import type { Tag } from '../../db/entities/content';
 import { labelsOfManifests, findManifest } from '../../db/stores/manifests';
 import type { ManifestHead } from '../../db/stores/manifests';
 import { findTagWindowMs, isTagHistory, lockCurrentTag } from '../../db/stores/tags';
@@ -12,10 +13,11 @@ import type { GuardedDeps } from '../caller';
 import { actorOf } from '../caller';
 import type { Pusher } from './pusher';
 import { auditPusher } from './pusher';
+import { endSiblings, endTag, isAliveAt } from './end-tag';
 import type { OpenRepository } from './push-gate';
 import { openForWrite } from './push-gate';
 import type { TagChange } from './set-tag';
-import { endTag, immutableTag, isAliveAt, setTag } from './set-tag';
+import { immutableTag, setTag } from './set-tag';
 
 export interface TagMove {
   tag: string;
@@ -95,14 +97,21 @@ export function deleteTagAs(
     }
     if (current.immutable) throw immutableTag(tag);
     await endTag(act, current);
-    const { digest } = current;
-    await writeAudit(
-      act,
-      'delete_tag',
-      subjectOf(repository),
-      describeTag(pusher, repository, { tag, digest }),
-    );
+    await auditEnded(act, pusher, repository, [current, ...(await endSiblings(act, current.manifestId))]);
   });
+}
+
+/** One entry of the usage log for each tag that a delete has ended. */
+export async function auditEnded(
+  act: Act,
+  pusher: Pusher,
+  repository: OpenRepository,
+  ended: readonly Tag[],
+): Promise<void> {
+  for (const { name: tag, digest } of ended) {
+    const metadata = describeTag(pusher, repository, { tag, digest });
+    await writeAudit(act, 'delete_tag', subjectOf(repository), metadata);
+  }
 }
 
 export function subjectOf(repository: OpenRepository): { namespaceId: number; repositoryId: number } {

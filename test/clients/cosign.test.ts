@@ -116,6 +116,12 @@ describe('cosign', function () {
         });
       }
 
+      it('leaves no signature behind when the tag of its image is deleted', async () => {
+        await signed();
+        await person.api('DELETE', `/repository/${repository}/tag/v1`);
+        assert.deepEqual(await person.tagsOf(repository), []);
+      });
+
       it('takes no signature of another key, and none of another image', async () => {
         await signed();
         const other = ['--key', 'other.pub', ...NO_LOG, ...read];
