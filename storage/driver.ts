@@ -83,8 +83,8 @@ export interface Storage {
    */
   publish(uploadKey: string, blobKey: string): Promise<string>;
   /**
-   * The key that `publish` answered, or would have, if its caller died before it could record it; undefined when it did not
-   * come to that, or when the bytes are not those of `blobKey`'s digest.
+   * The key that `publish` answered, or would have, if its caller died before it could record it, and as durable as that;
+   * undefined when it did not come to that, or when the bytes are not those of `blobKey`'s digest.
    */
   findPublished(uploadKey: string, blobKey: string): Promise<string | undefined>;
   /** Nothing to discard is no error. */

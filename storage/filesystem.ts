@@ -1,14 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
-import { access, copyFile, mkdir, open, stat, truncate, unlink } from 'node:fs/promises';
-import { join, relative } from 'node:path';
+import { access, copyFile, open, stat, truncate, unlink } from 'node:fs/promises';
+import { dirname, join, relative, resolve } from 'node:path';
 import type { Writable } from 'node:stream';
 import { Readable } from 'node:stream';
 
 import { createBlockStream } from './block-stream';
 import type { ByteRange, FileState, Storage, StoredBytes, StoredFile } from './driver';
 import { SMALL_BLOB_BYTES } from './driver';
+import { DurableFolders } from './durable-folders';
 import { BlobMissingError, UploadMissingError } from './errors';
 import { isMissing, toStorageError } from './filesystem-errors';
 import { FilesystemUpload } from './filesystem-upload';
@@ -28,14 +29,20 @@ const TEMPORARY = /^uploads\/\.(probe|object)-/;
  * (performance spec 3.4): bytes are synced, renamed into place, and their folder synced, before a call returns.
  */
 export class FilesystemStorage implements Storage {
+  private readonly rootPath: string;
+  private readonly folders: DurableFolders;
+
   constructor(
-    private readonly rootPath: string,
+    path: string,
     readonly transfers = new Transfers(),
-  ) {}
+  ) {
+    this.rootPath = resolve(path);
+    this.folders = new DurableFolders(this.rootPath);
+  }
 
   /** Makes the folders and finds out now, not at the first push, whether they can be written to. */
   async prepare(): Promise<void> {
-    await mkdir(join(this.rootPath, 'uploads'), { recursive: true });
+    await this.folders.make(join(this.rootPath, 'uploads'));
     const probe = this.temporaryPath('probe');
     await (await open(probe, 'wx')).close();
     await unlink(probe);
@@ -93,12 +100,14 @@ export class FilesystemStorage implements Storage {
     const from = this.pathOf('upload', uploadKey);
     const to = this.pathOf('blob', blobKey);
     const file = await openIfThere(from);
-    // Renamed already by a call whose caller died before it could record the key.
-    if (!file && (await sizeOf(to)) !== undefined) return blobKey;
-    if (!file) throw new UploadMissingError(uploadKey);
+    if (!file) {
+      const published = await this.findPublished(uploadKey, blobKey);
+      if (published === undefined) throw new UploadMissingError(uploadKey);
+      return published;
+    }
     try {
       await file.datasync();
-      await moveDurably(from, to);
+      await moveDurably(from, to, this.folders);
     } catch (error) {
       throw toStorageError(error, blobKey);
     } finally {
@@ -109,8 +118,12 @@ export class FilesystemStorage implements Storage {
 
   async findPublished(uploadKey: string, blobKey: string): Promise<string | undefined> {
     checkKey('upload', uploadKey);
-    // The name says that the bytes were compared with the digest before they were moved there.
-    return (await sizeOf(this.pathOf('blob', blobKey))) === undefined ? undefined : blobKey;
+    const path = this.pathOf('blob', blobKey);
+    // The name says that the bytes were compared with the digest and synced before they were moved there.
+    if ((await sizeOf(path)) === undefined) return undefined;
+    // Whoever moved them may have died before the name was durable.
+    await this.folders.sync(dirname(path));
+    return blobKey;
   }
 
   discardUpload(key: string): Promise<void> {
@@ -165,7 +178,7 @@ export class FilesystemStorage implements Storage {
     try {
       const sizeBytes = await writer.append(source);
       await file.datasync();
-      await moveDurably(temporary, path);
+      await moveDurably(temporary, path, this.folders);
       return sizeBytes;
     } catch (error) {
       await removeIfPossible(temporary);

@@ -34,10 +34,8 @@ export class Random {
   }
 
   bytes(length: number): Buffer {
-    const bytes = Buffer.alloc(length);
-    for (let at = 0; at < length; at += 4) {
-      bytes.writeUInt32LE(Math.floor(this.next() * 2 ** 32), Math.min(at, length - 4));
-    }
-    return bytes;
+    const bytes = Buffer.alloc(Math.ceil(length / 4) * 4);
+    for (let at = 0; at < bytes.length; at += 4) bytes.writeUInt32LE(Math.floor(this.next() * 2 ** 32), at);
+    return bytes.subarray(0, length);
   }
 }
