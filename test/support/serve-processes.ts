@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -19,8 +20,10 @@ export interface ServeProcesses {
   ports: number[];
   storagePath: string;
   dataSource: DataSource;
-  start(index: number): Promise<void>;
+  start(index: number, env?: NodeJS.ProcessEnv): Promise<void>;
   stop(index: number, signal: NodeJS.Signals): Promise<void>;
+  /** Answers when it has ended, whoever ended it. */
+  ended(index: number): Promise<void>;
   dispose(): Promise<void>;
 }
 
@@ -31,6 +34,7 @@ export interface ServeProcesses {
 export async function startServeProcesses(
   count: number,
   config: Record<string, unknown> & { SERVER_HOSTNAME?: string } = {},
+  { isStarted = true }: { isStarted?: boolean } = {},
 ): Promise<ServeProcesses> {
   const storagePath = mkdtempSync(join(tmpdir(), 'slw-serve-'));
   const database = { DATABASE_URL: await emptyDatabase(), DATABASE_SECRET_KEY: TEST_SECRET_KEY };
@@ -47,7 +51,7 @@ export async function startServeProcesses(
     ports,
     storagePath,
     dataSource,
-    async start(index) {
+    async start(index, env = {}) {
       const file = join(storagePath, `config-${index}.yaml`);
       const storage = { default: ['LocalStorage', { storage_path: join(storagePath, 'storage') }] };
       const fields = {
@@ -59,7 +63,11 @@ export async function startServeProcesses(
         LISTEN_PORT: ports[index],
       };
       writeFileSync(file, JSON.stringify(fields));
-      const serve = startProcess(process.execPath, [SERVE], { ...process.env, SLIPWAY_CONFIG: file });
+      const serve = startProcess(process.execPath, [SERVE], {
+        ...process.env,
+        ...env,
+        SLIPWAY_CONFIG: file,
+      });
       running[index] = serve;
       await eventually(async () => {
         if (serve.child.exitCode !== null) throw new Error(`serve ended: ${serve.output().slice(-2000)}`);
@@ -71,12 +79,16 @@ export async function startServeProcesses(
       await running[index]?.stop(signal);
       running[index] = undefined;
     },
+    async ended(index) {
+      const { child } = running[index] ?? {};
+      if (child && child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+    },
     async dispose() {
       for (const serve of running) await serve?.stop('SIGTERM');
       await dataSource.destroy();
       rmSync(storagePath, { recursive: true, force: true });
     },
   };
-  await Promise.all(ports.map((_, index) => made.start(index)));
+  if (isStarted) await Promise.all(ports.map((_, index) => made.start(index)));
   return made;
 }
