@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict';
-import { readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { writeFileSync } from 'node:fs';
 
 import { ClientProgram } from '../support/client-program';
 import { buildRepository, uniqueName } from '../support/factories';
 import { needGoProgram } from '../support/go-program';
-import { tarOf, writeLayout } from '../support/oci-layout';
+import { layoutDigests, tarOf, writeLayout } from '../support/oci-layout';
 import { sha256 } from '../support/registry-client';
 import type { RegistryPerson, ServedRegistry } from '../support/served-registry';
 import { servedRegistry } from '../support/served-registry';
@@ -145,10 +144,3 @@ describe('crane', function () {
     assert.equal(sha256(await run('manifest', `${image}-copy@${inner}`)), inner);
   });
 });
-
-function layoutDigests(layout: string): string[] {
-  const { manifests } = JSON.parse(readFileSync(join(layout, 'index.json'), 'utf8')) as {
-    manifests: { digest: string }[];
-  };
-  return manifests.map(({ digest }) => digest);
-}

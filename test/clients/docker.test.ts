@@ -1,16 +1,16 @@
-import { strict as assert } from 'node:assert';
-import { execFile, execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { promisify } from 'node:util';
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 
-import { dockerHost, dockerIsMissing, importSmallImage } from '../support/docker';
-import { buildRepository, buildUser, uniqueName } from '../support/factories';
-import type { TestRegistry } from '../support/registry';
-import { startRegistry } from '../support/registry';
+import { ClientProgram } from '../support/client-program';
+import { archiveOf } from '../support/docker-archive';
+import { dockerHost, dockerIsMissing } from '../support/docker';
+import { uniqueName } from '../support/factories';
+import type { Credentials } from '../support/registry-client';
+import type { RegistryPerson, ServedRegistry } from '../support/served-registry';
+import { servedRegistry } from '../support/served-registry';
+import { itIsToldWhatItMayNot } from './refusals';
 
-const run = promisify(execFile);
+const DOCKER_LIST = 'application/vnd.docker.distribution.manifest.list.v2+json';
 
 /** What is missing on this machine for the tests below. */
 function missing(): string | undefined {
@@ -25,69 +25,139 @@ function missing(): string | undefined {
 describe('docker', function () {
   this.timeout(120_000);
   const reason = missing();
-  let registry: TestRegistry;
-  let user: string;
-  let config: string;
-  let host: string;
+  const images = new Set<string>();
+  let engine: string;
+  let registry: ServedRegistry;
+  let person: RegistryPerson;
+  let docker: ClientProgram;
+  let repository: string;
   let image: string;
-  const nowMs = Date.now();
 
   before(async function () {
     if (reason !== undefined) {
-      console.log(`      ${reason}`);
+      console.log(`      skipped: ${reason}`);
       return this.skip();
     }
-    host = await dockerHost();
-    // The clock stands still: half a second after a wrong password may be over before the client has started again.
-    registry = await startRegistry({ now: () => nowMs });
-    const { account } = await buildUser(registry.dataSource, { password: 'secret' });
-    user = account.name;
-    config = mkdtempSync(join(tmpdir(), 'slipway-test-docker-'));
-    image = `${registry.host}/${user}/${uniqueName('app')}:v1`;
-    await importSmallImage(image);
+    engine = await dockerHost();
+    registry = await servedRegistry();
+    person = await registry.person();
+    docker = open();
+    await login(docker, { username: person.name, password: person.password });
+  });
+  beforeEach(() => {
+    repository = `${person.name}/${uniqueName('app')}`;
+    image = `${registry.host}/${repository}`;
   });
   after(async () => {
-    if (reason !== undefined) return;
-    await docker('image', 'rm', '--force', image);
-    rmSync(config, { recursive: true, force: true });
-    await registry.close();
+    if (!docker) return;
+    if (images.size > 0) await run('image', 'rm', '--force', ...images);
+    docker.dispose();
   });
 
-  const docker = (...args: string[]) => run('docker', ['--host', host, '--config', config, ...args]);
-  const login = (password: string, name = user) =>
-    docker('login', '--username', name, '--password', password, registry.host);
+  const open = () => new ClientProgram('docker', { DOCKER_HOST: engine });
+  const run = (...args: string[]) => docker.run(args);
 
-  it('is told that a password is wrong', async () => {
-    const { account } = await buildUser(registry.dataSource, { password: 'secret' });
-    await assert.rejects(login('wrong', account.name), /unauthorized|Invalid Username or Password/i);
+  function login(client: ClientProgram, { username, password }: Credentials): Promise<string> {
+    return client.run(['login', '--username', username, '--password-stdin', registry.host], {
+      input: password,
+    });
+  }
+
+  /** Puts an image of layers that nobody else has into the engine. */
+  async function load(reference: string, layers = 1): Promise<void> {
+    await docker.run(['load', '--quiet'], { input: await archiveOf(reference, layers) });
+    images.add(reference);
+  }
+
+  async function tag(from: string, to: string): Promise<void> {
+    await run('tag', from, to);
+    images.add(to);
+  }
+
+  /** Pushes, and answers the digest. */
+  async function push(client: ClientProgram, reference: string): Promise<string> {
+    const printed = await client.run(['push', reference]);
+    return /digest: (sha256:[0-9a-f]{64})/.exec(printed)?.[1] ?? assert.fail(printed);
+  }
+
+  itIsToldWhatItMayNot(() => ({
+    registry,
+    open,
+    login,
+    async push(client, reference) {
+      await load(`${registry.host}/${reference}`);
+      await push(client, `${registry.host}/${reference}`);
+    },
+    pull: (client, reference) => client.run(['pull', `${registry.host}/${reference}`]),
+  }));
+
+  it('pushes, and pulls back the same image by tag and by digest', async () => {
+    await load(`${image}:v1`);
+    const digest = await push(docker, `${image}:v1`);
+    await run('image', 'rm', `${image}:v1`);
+    assert.ok((await run('pull', `${image}:v1`)).includes(digest));
+    await run('image', 'rm', `${image}:v1`);
+    await run('pull', `${image}@${digest}`);
+    images.add(`${image}@${digest}`);
+    await tag(`${image}@${digest}`, `${image}:v1`);
+    assert.match(await run('push', `${image}:v1`), /Layer already exists/);
+    assert.deepEqual(await person.tagsOf(repository), ['v1']);
   });
 
-  it('is told to wait after a wrong password', async () => {
-    const { account } = await buildUser(registry.dataSource, { password: 'secret' });
-    await assert.rejects(login('wrong', account.name));
-    await assert.rejects(login('secret', account.name), /Too many login attempts/);
+  it('pushes many layers side by side, and mounts them all in another repository', async () => {
+    await load(`${image}:v1`, 20);
+    const digest = await push(docker, `${image}:v1`);
+    await tag(`${image}:v1`, `${image}-second:v1`);
+    const printed = await run('push', `${image}-second:v1`);
+    assert.equal(printed.match(new RegExp(`Mounted from ${repository}`, 'g'))?.length, 20, printed);
+    assert.ok(printed.includes(digest), printed);
+    await run('image', 'rm', `${image}:v1`, `${image}-second:v1`);
+    assert.ok((await run('pull', `${image}-second:v1`)).includes(digest));
   });
 
-  it('logs in, pushes, and pulls back the same image', async () => {
-    await login('secret');
-    const pushed = await docker('push', image);
-    const digest = /digest: (sha256:[0-9a-f]{64})/.exec(pushed.stdout)?.[1];
-    assert.ok(digest, pushed.stdout);
-    await docker('image', 'rm', image);
-    const pulled = await docker('pull', image);
-    assert.ok(pulled.stdout.includes(digest), pulled.stdout);
-    const again = await docker('push', image);
-    assert.match(again.stdout, /Layer already exists/);
+  it('pushes and pulls all tags at once', async () => {
+    await load(`${image}:v1`);
+    await tag(`${image}:v1`, `${image}:v2`);
+    await run('push', '--all-tags', image);
+    assert.deepEqual(await person.tagsOf(repository), ['v1', 'v2']);
+    await run('image', 'rm', `${image}:v1`, `${image}:v2`);
+    await run('pull', '--all-tags', image);
+    const listed = await run('image', 'ls', '--format', '{{.Tag}}', image);
+    assert.deepEqual(listed.split('\n').filter(Boolean).sort(), ['v1', 'v2']);
   });
 
-  it('is refused where it may not push or pull', async () => {
-    await login('secret');
-    const { account } = await buildUser(registry.dataSource);
-    const { name } = await buildRepository(registry.dataSource, { namespace: account });
-    const theirs = `${registry.host}/${account.name}/${name}:v1`;
-    await docker('tag', image, theirs);
-    await assert.rejects(docker('push', theirs), /unauthorized|denied/i);
-    await docker('image', 'rm', theirs);
-    await assert.rejects(docker('pull', theirs), /unauthorized|denied/i);
+  it('joins images of two architectures in a manifest list', async () => {
+    const parts = [`${image}:amd64`, `${image}:arm64`];
+    for (const part of parts) {
+      await load(part);
+      await push(docker, part);
+    }
+    await run('manifest', 'create', '--insecure', `${image}:multi`, ...parts);
+    await run('manifest', 'annotate', '--arch', 'arm64', `${image}:multi`, `${image}:arm64`);
+    await run('manifest', 'push', '--insecure', '--purge', `${image}:multi`);
+    const list = JSON.parse(await run('manifest', 'inspect', '--insecure', `${image}:multi`)) as {
+      mediaType: string;
+      manifests: { platform: { architecture: string } }[];
+    };
+    assert.equal(list.mediaType, DOCKER_LIST);
+    assert.deepEqual(
+      list.manifests.map(({ platform }) => platform.architecture),
+      ['amd64', 'arm64'],
+    );
+    await run('image', 'rm', ...parts);
+    await run('pull', '--platform', 'linux/amd64', `${image}:multi`);
+    images.add(`${image}:multi`);
+    assert.deepEqual(await person.tagsOf(repository), ['amd64', 'arm64', 'multi']);
+  });
+
+  it('forgets a login', async () => {
+    await load(`${image}:v1`);
+    await push(docker, `${image}:v1`);
+    const other = open();
+    await login(other, { username: person.name, password: person.password });
+    await other.run(['pull', `${image}:v1`]);
+    await other.run(['logout', registry.host]);
+    await assert.rejects(other.run(['pull', `${image}:v1`]), /unauthorized|denied/i);
+    other.dispose();
   });
 });

@@ -1,16 +1,18 @@
-import { strict as assert } from 'node:assert';
-import { execFile, execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 
-import { buildRepository, buildUser, uniqueName } from '../support/factories';
-import { writeLayout } from '../support/oci-layout';
-import type { TestRegistry } from '../support/registry';
-import { startRegistry } from '../support/registry';
+import { ClientProgram } from '../support/client-program';
+import { uniqueName } from '../support/factories';
+import { layoutDigests, writeLayout } from '../support/oci-layout';
+import type { Credentials } from '../support/registry-client';
+import type { RegistryPerson, ServedRegistry } from '../support/served-registry';
+import { servedRegistry } from '../support/served-registry';
+import { itIsToldWhatItMayNot } from './refusals';
 
-const run = promisify(execFile);
+const PLAIN = '--tls-verify=false';
+const ALWAYS = ['--override-arch=amd64', '--override-os=linux', '--insecure-policy'];
 
 /** The client itself; whoever runs the tests without it is told so. */
 function hasSkopeo(): boolean {
@@ -24,139 +26,134 @@ function hasSkopeo(): boolean {
 
 describe('skopeo', function () {
   this.timeout(60_000);
-  let registry: TestRegistry;
-  let user: string;
-  let folder: string;
+  let registry: ServedRegistry;
+  let person: RegistryPerson;
+  let skopeo: ClientProgram;
+  let repository: string;
   let image: string;
 
   before(async function () {
     if (!hasSkopeo()) {
-      console.log('      skopeo is not installed here');
+      console.log('      skipped: skopeo is not installed here');
       return this.skip();
     }
-    registry = await startRegistry();
-    const { account } = await buildUser(registry.dataSource, { password: 'secret' });
-    user = account.name;
-    folder = mkdtempSync(join(tmpdir(), 'slipway-test-skopeo-'));
-    await writeLayout(join(folder, 'layout'), ['one', 'two']);
+    registry = await servedRegistry();
+    person = await registry.person();
+    skopeo = await open();
+    await login(skopeo, { username: person.name, password: person.password });
   });
   beforeEach(() => {
-    image = `docker://${registry.host}/${user}/${uniqueName('app')}`;
+    repository = `${person.name}/${uniqueName('app')}`;
+    image = `docker://${registry.host}/${repository}`;
   });
-  after(async () => {
-    if (!hasSkopeo()) return;
-    rmSync(folder, { recursive: true, force: true });
-    await registry.close();
-  });
+  after(() => skopeo?.dispose());
 
-  const skopeo = (...args: string[]) =>
-    run('skopeo', ['--override-arch=amd64', '--override-os=linux', '--insecure-policy', ...args]);
-  const creds = (password = 'secret', name = user) => `${name}:${password}`;
-  const source = (tag = 'one') => `oci:${join(folder, 'layout')}:${tag}`;
-  const push = (from: string, to: string) =>
-    skopeo('copy', '--dest-tls-verify=false', `--dest-creds=${creds()}`, from, to);
-  const pull = (from: string, to: string) =>
-    skopeo('copy', '--src-tls-verify=false', `--src-creds=${creds()}`, from, to);
+  async function open(): Promise<ClientProgram> {
+    const client = new ClientProgram('skopeo');
+    await writeLayout(client.path('layout'), ['one', 'two']);
+    // Its own place for credentials is one per account of the machine.
+    client.env.REGISTRY_AUTH_FILE = client.path('auth.json');
+    return client;
+  }
+
+  function login(client: ClientProgram, { username, password }: Credentials): Promise<string> {
+    const credentials = ['--username', username, '--password-stdin', PLAIN];
+    return client.run(['login', ...credentials, registry.host], { input: password });
+  }
+
+  const run = (...args: string[]) => skopeo.run([...ALWAYS, ...args]);
+
+  function copy(client: ClientProgram, from: string, to: string, ...more: string[]): Promise<string> {
+    const plain = [
+      ...(from.startsWith('docker:') ? ['--src-tls-verify=false'] : []),
+      ...(to.startsWith('docker:') ? ['--dest-tls-verify=false'] : []),
+    ];
+    return client.run([...ALWAYS, 'copy', ...plain, ...more, from, to]);
+  }
+
+  const push = (tag: string, from = 'one') => copy(skopeo, `oci:layout:${from}`, `${image}:${tag}`);
 
   async function inspect(
     reference: string,
   ): Promise<{ Digest: string; RepoTags: string[]; Layers: string[] }> {
-    const { stdout } = await skopeo('inspect', '--tls-verify=false', `--creds=${creds()}`, reference);
-    return JSON.parse(stdout) as { Digest: string; RepoTags: string[]; Layers: string[] };
+    return JSON.parse(await run('inspect', PLAIN, reference)) as Awaited<ReturnType<typeof inspect>>;
   }
 
+  async function inspectRaw<T>(reference: string): Promise<T> {
+    return JSON.parse(await run('inspect', '--raw', PLAIN, reference)) as T;
+  }
+
+  itIsToldWhatItMayNot(() => ({
+    registry,
+    open,
+    login,
+    ownWords: /invalid username\/password/,
+    push: (client, reference) => copy(client, 'oci:layout:one', `docker://${registry.host}/${reference}`),
+    pull: (client, reference) =>
+      copy(client, `docker://${registry.host}/${reference}`, `dir:${client.path(uniqueName('pulled'))}`),
+  }));
+
   it('copies an OCI layout in and out, unchanged', async () => {
-    await push(source(), `${image}:v1`);
-    const pulled = join(folder, uniqueName('pulled'));
-    await pull(`${image}:v1`, `oci:${pulled}:v1`);
-    assert.deepEqual(manifestDigests(pulled), [manifestDigests(join(folder, 'layout'))[0]]);
-    assert.equal((await inspect(`${image}:v1`)).Digest, manifestDigests(pulled)[0]);
+    await push('v1');
+    const pulled = skopeo.path(uniqueName('pulled'));
+    await copy(skopeo, `${image}:v1`, `oci:${pulled}:v1`);
+    assert.deepEqual(layoutDigests(pulled), [layoutDigests(skopeo.path('layout'))[0]]);
+    assert.equal((await inspect(`${image}:v1`)).Digest, layoutDigests(pulled)[0]);
   });
 
   it('copies as Docker schema 2, from a docker archive, and to a folder', async () => {
-    const archive = join(folder, `${uniqueName('archive')}.tar`);
-    await skopeo('copy', source(), `docker-archive:${archive}:some/name:v1`);
-    await push(`docker-archive:${archive}`, `${image}:docker`);
-    const raw = await skopeo(
-      'inspect',
-      '--raw',
-      '--tls-verify=false',
-      `--creds=${creds()}`,
-      `${image}:docker`,
-    );
-    const { mediaType } = JSON.parse(raw.stdout) as { mediaType: string };
+    const archive = `docker-archive:${uniqueName('archive')}.tar:some/name:v1`;
+    await copy(skopeo, 'oci:layout:one', archive);
+    await copy(skopeo, archive, `${image}:docker`);
+    const { mediaType } = await inspectRaw<{ mediaType: string }>(`${image}:docker`);
     assert.equal(mediaType, 'application/vnd.docker.distribution.manifest.v2+json');
-    const target = join(folder, uniqueName('dir'));
-    await pull(`${image}:docker`, `dir:${target}`);
-    const { layers } = JSON.parse(readFileSync(join(target, 'manifest.json'), 'utf8')) as {
-      layers: unknown[];
-    };
-    assert.equal(layers.length, 1);
+    const target = skopeo.path(uniqueName('dir'));
+    await copy(skopeo, `${image}:docker`, `dir:${target}`);
+    const manifest = readFileSync(join(target, 'manifest.json'), 'utf8');
+    assert.equal((JSON.parse(manifest) as { layers: unknown[] }).layers.length, 1);
   });
 
   it('copies all images of an index', async () => {
-    const layout = join(folder, uniqueName('index'));
-    await writeLayout(layout, ['amd64', 'arm64'], { asIndex: true });
-    await skopeo(
-      'copy',
-      '--all',
-      '--dest-tls-verify=false',
-      `--dest-creds=${creds()}`,
-      `oci:${layout}:multi`,
-      `${image}:multi`,
-    );
-    const { stdout } = await skopeo(
-      'inspect',
-      '--raw',
-      '--tls-verify=false',
-      `--creds=${creds()}`,
-      `${image}:multi`,
-    );
-    const { manifests } = JSON.parse(stdout) as { manifests: unknown[] };
+    const layout = uniqueName('index');
+    await writeLayout(skopeo.path(layout), ['amd64', 'arm64'], { asIndex: true });
+    await copy(skopeo, `oci:${layout}:multi`, `${image}:multi`, '--all');
+    const { manifests } = await inspectRaw<{ manifests: unknown[] }>(`${image}:multi`);
     assert.equal(manifests.length, 2);
   });
 
-  it('copies from repository to repository', async () => {
-    await push(source(), `${image}:v1`);
-    const flags = ['--src-tls-verify=false', '--dest-tls-verify=false'];
-    const both = [`--src-creds=${creds()}`, `--dest-creds=${creds()}`];
-    await skopeo('copy', ...flags, ...both, `${image}:v1`, `${image}-copy:v1`);
+  it('copies from repository to repository, and all of it with sync', async () => {
+    await push('v1');
+    await push('v2', 'two');
+    await copy(skopeo, `${image}:v1`, `${image}-copy:v1`);
     assert.equal((await inspect(`${image}-copy:v1`)).Digest, (await inspect(`${image}:v1`)).Digest);
+    const from = `${registry.host}/${repository}`;
+    const plain = ['--src-tls-verify=false', '--dest-tls-verify=false'];
+    await run('sync', ...plain, '--src', 'docker', '--dest', 'docker', from, `${from}-synced`);
+    const name = repository.slice(repository.indexOf('/'));
+    assert.deepEqual(await person.tagsOf(`${repository}-synced${name}`), ['v1', 'v2']);
   });
 
   it('lists tags and deletes', async () => {
-    await push(source('one'), `${image}:a`);
-    await push(source('two'), `${image}:b`);
-    const list = async () => {
-      const { stdout } = await skopeo('list-tags', '--tls-verify=false', `--creds=${creds()}`, image);
-      return (JSON.parse(stdout) as { Tags: string[] }).Tags;
-    };
+    await push('a', 'one');
+    await push('b', 'two');
+    const list = async () => (JSON.parse(await run('list-tags', PLAIN, image)) as { Tags: string[] }).Tags;
     assert.deepEqual(await list(), ['a', 'b']);
-    await skopeo('delete', '--tls-verify=false', `--creds=${creds()}`, `${image}:a`);
+    await run('delete', PLAIN, `${image}:a`);
     assert.deepEqual(await list(), ['b']);
     assert.deepEqual((await inspect(`${image}:b`)).RepoTags, ['b']);
+    assert.deepEqual(await person.tagsOf(repository), ['b']);
   });
 
-  it('is told when the password is wrong or the permission is missing', async () => {
-    const { account } = await buildUser(registry.dataSource, { password: 'secret' });
-    const wrong = creds('wrong', account.name);
+  it('forgets a login', async () => {
+    await push('v1');
+    const other = await open();
+    await login(other, { username: person.name, password: person.password });
+    await other.run([...ALWAYS, 'inspect', PLAIN, `${image}:v1`]);
+    await other.run(['logout', registry.host]);
     await assert.rejects(
-      skopeo('copy', '--dest-tls-verify=false', `--dest-creds=${wrong}`, source(), `${image}:v1`),
-      /unauthorized|invalid username\/password/i,
+      other.run([...ALWAYS, 'inspect', PLAIN, `${image}:v1`]),
+      /unauthorized|authentication required/,
     );
-    const { name } = await buildRepository(registry.dataSource, { namespace: account });
-    const theirs = `docker://${registry.host}/${account.name}/${name}:v1`;
-    await assert.rejects(push(source(), theirs), /unauthorized|denied|authentication required/i);
-    await assert.rejects(
-      pull(theirs, `dir:${join(folder, 'stolen')}`),
-      /unauthorized|denied|authentication required/i,
-    );
+    other.dispose();
   });
 });
-
-function manifestDigests(layout: string): string[] {
-  const index = JSON.parse(readFileSync(join(layout, 'index.json'), 'utf8')) as {
-    manifests: { digest: string }[];
-  };
-  return index.manifests.map((entry) => entry.digest);
-}

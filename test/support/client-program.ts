@@ -11,7 +11,8 @@ export class ClientProgram {
 
   constructor(
     private readonly command: string,
-    private readonly env: Record<string, string> = {},
+    /** Beside PATH and HOME. */
+    readonly env: Record<string, string> = {},
   ) {}
 
   /** What it printed on standard output; throws with all that it printed where it fails. */

@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { gzipSync } from 'node:zlib';
@@ -61,4 +61,12 @@ export async function tarOf(text: string): Promise<Buffer> {
   tar.entry({ name: 'hello.txt', mtime: new Date(0) }, text);
   tar.finalize();
   return buffer(tar);
+}
+
+/** What a layout holds, in its order. */
+export function layoutDigests(layout: string): string[] {
+  const { manifests } = JSON.parse(readFileSync(join(layout, 'index.json'), 'utf8')) as {
+    manifests: { digest: string }[];
+  };
+  return manifests.map(({ digest }) => digest);
 }
