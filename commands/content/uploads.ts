@@ -1,7 +1,13 @@
 import { randomUUID } from 'node:crypto';
 
 import { Upload } from '../../db/entities/content';
-import { findStreamingUploads, findUpload, lockUpload, recordProgress } from '../../db/stores/uploads';
+import {
+  deleteUpload,
+  findStreamingUploads,
+  findUpload,
+  lockUpload,
+  recordProgress,
+} from '../../db/stores/uploads';
 import { isLeaseHeld } from '../../model/leases';
 import type { RepositoryPath } from '../../model/names';
 import { runAct } from '../act';
@@ -107,13 +113,13 @@ export function takeUpload(
 /** Keeps the session while a body streams; false when it was taken by another process. */
 export function renewUpload(deps: ContentDeps, session: UploadSession): Promise<boolean> {
   const leaseUntilMs = deps.now() + LEASE_MS;
-  return recordProgress(deps.dataSource.manager, session, { leaseUntilMs });
+  return recordProgress(deps.dataSource, session, { leaseUntilMs });
 }
 
 /** Records how far a body got, for its owner goes on with the session. */
 export function recordUpload(deps: ContentDeps, session: UploadSession): Promise<boolean> {
   const { storageKey, receivedBytes } = session;
-  return recordProgress(deps.dataSource.manager, session, { storageKey, receivedBytes });
+  return recordProgress(deps.dataSource, session, { storageKey, receivedBytes });
 }
 
 /** Records how far a body got and lets go of the session; false when it was taken by another process meanwhile. */
@@ -123,7 +129,7 @@ export function releaseUpload(
   receivedBytes: number,
 ): Promise<boolean> {
   const { storageKey } = session;
-  return recordProgress(deps.dataSource.manager, session, { storageKey, receivedBytes, leaseUntilMs: null });
+  return recordProgress(deps.dataSource, session, { storageKey, receivedBytes, leaseUntilMs: null });
 }
 
 /**
@@ -136,7 +142,7 @@ export function giveUploadBack(
   abandonedKey: string | null,
 ): Promise<boolean> {
   if (abandonedKey === null) return releaseUpload(deps, session, session.receivedBytes);
-  return recordProgress(deps.dataSource.manager, session, { leaseUntilMs: deps.now() });
+  return recordProgress(deps.dataSource, session, { leaseUntilMs: deps.now() });
 }
 
 /**
@@ -148,7 +154,7 @@ export async function releaseUploadsOf(
   owner: string,
 ): Promise<void> {
   for (const session of await findStreamingUploads(dataSource.manager, owner)) {
-    await recordProgress(dataSource.manager, session, { leaseUntilMs: now() });
+    await recordProgress(dataSource, session, { leaseUntilMs: now() });
   }
 }
 
@@ -168,10 +174,8 @@ export function readUpload(
 }
 
 /** Ends a session of this owner that has come to nothing; false when it goes on under another, who may need its bytes. */
-export async function forgetUpload(deps: ContentDeps, { uuid, epoch }: UploadSession): Promise<boolean> {
-  const { manager } = deps.dataSource;
-  await manager.delete(Upload, { uuid, epoch });
-  return !(await manager.existsBy(Upload, { uuid }));
+export function forgetUpload(deps: ContentDeps, session: UploadSession): Promise<boolean> {
+  return deleteUpload(deps.dataSource, session);
 }
 
 /** Ends a session; the caller then removes its bytes. */

@@ -1,7 +1,8 @@
-import type { EntityManager } from 'typeorm';
+import type { DataSource, EntityManager } from 'typeorm';
 import { IsNull, LessThanOrEqual, Not } from 'typeorm';
 
 import { Upload } from '../entities/content';
+import { repeatOnLockConflict } from '../lock-conflict';
 
 /** The session as it is now; undefined when this repository has no such session any more. */
 export async function findUpload(
@@ -40,14 +41,23 @@ export interface UploadProgress {
   leaseUntilMs: number | null;
 }
 
-/** Writes progress for the owner of this epoch; false when another process has taken the session meanwhile. */
+/** Writes progress for the owner of this epoch; false when another process has taken the session meanwhile. Not in a transaction. */
 export async function recordProgress(
-  manager: EntityManager,
+  { manager }: DataSource,
   { uuid, epoch }: Pick<Upload, 'uuid' | 'epoch'>,
   progress: Partial<UploadProgress>,
 ): Promise<boolean> {
-  const { affected } = await manager.update(Upload, { uuid, epoch }, progress);
+  const { affected } = await repeatOnLockConflict(() => manager.update(Upload, { uuid, epoch }, progress));
   return affected === 1;
+}
+
+/** Takes the session away from the owner of this epoch; false when it goes on under another. Not in a transaction. */
+export async function deleteUpload(
+  { manager }: DataSource,
+  { uuid, epoch }: Pick<Upload, 'uuid' | 'epoch'>,
+): Promise<boolean> {
+  await repeatOnLockConflict(() => manager.delete(Upload, { uuid, epoch }));
+  return !(await manager.existsBy(Upload, { uuid }));
 }
 
 /** What a process was receiving when it was last heard of. */
