@@ -49,16 +49,17 @@ export async function manifestByDigest(
   return rows[0];
 }
 
-/** True when the tag was alive once; asked only after a miss, to say so. */
-export async function tagEverExisted(
+/** True when the tag was alive once and ended; asked only after a miss: one that was put meanwhile has not ended. */
+export async function tagHasEnded(
   pool: PreparedPool,
   repositoryId: number,
   tag: string,
+  nowMs: number,
 ): Promise<boolean> {
-  const rows = await pool.select(`SELECT 1 FROM tag WHERE repository_id = ? AND name = ? LIMIT 1`, [
-    repositoryId,
-    tag,
-  ]);
+  const rows = await pool.select(
+    `SELECT 1 FROM tag WHERE repository_id = ? AND name = ? AND (is_current IS NULL OR lifetime_end_ms <= ?) LIMIT 1`,
+    [repositoryId, tag, nowMs],
+  );
   return rows.length > 0;
 }
 

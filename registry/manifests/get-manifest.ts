@@ -1,5 +1,5 @@
 import type { StoredManifest } from '../../db/stores/content-reads';
-import { manifestByDigest, manifestByTag, tagEverExisted } from '../../db/stores/content-reads';
+import { manifestByDigest, manifestByTag, tagHasEnded } from '../../db/stores/content-reads';
 import { RegistryError } from '../errors';
 import type { ReadExchange, Registry } from '../exchange';
 import { isNotModified } from '../not-modified';
@@ -41,11 +41,11 @@ function find(
 
 async function missing(
   { repositoryId }: ReadExchange,
-  { pool }: Registry,
+  { pool, deps }: Registry,
   reference: Reference,
 ): Promise<RegistryError> {
   if (reference.kind === 'digest') return new RegistryError('MANIFEST_UNKNOWN', { digest: reference.digest });
   const { tag } = reference;
-  const existed = await tagEverExisted(pool, repositoryId, tag);
-  return new RegistryError(existed ? 'TAG_EXPIRED' : 'MANIFEST_UNKNOWN', { tag });
+  const hasEnded = await tagHasEnded(pool, repositoryId, tag, deps.now());
+  return new RegistryError(hasEnded ? 'TAG_EXPIRED' : 'MANIFEST_UNKNOWN', { tag });
 }
