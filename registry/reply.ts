@@ -47,6 +47,7 @@ export function sendError(req: IncomingMessage, res: ServerResponse, error: Regi
     sendJson(res, status, error.toBody(), error.headers);
     return;
   }
+  res.shouldKeepAlive = false;
   const body = Buffer.from(JSON.stringify(error.toBody()));
   sendHead(res, status, {
     ...error.headers,

@@ -5,6 +5,7 @@ import { createServer } from 'node:http';
 import { RegistryError } from '../registry/errors';
 import { sendError } from '../registry/reply';
 import { hostFault, originForm } from './request-target';
+import type { NewestResponses } from './unreadable-requests';
 import { answerUnreadable } from './unreadable-requests';
 
 /** Takes a request when it is its own, and says so; everything else goes on to the next. */
@@ -28,7 +29,12 @@ export function createHttpServer(registry: FrontHandler, app: RequestListener): 
     // Looked at below, where the answer is one that clients can read.
     requireHostHeader: false,
   });
+  const newest: NewestResponses = new WeakMap();
   const serve = (request: IncomingMessage, response: ServerResponse, awaitsContinue: boolean) => {
+    const before = newest.get(request.socket);
+    newest.set(request.socket, response);
+    // Told that the connection closes, its client knows that this one is not looked at (RFC 9112, 9.6).
+    if (before && !before.shouldKeepAlive) return;
     const fault = hostFault(request);
     if (fault !== undefined) {
       response.shouldKeepAlive = false;
@@ -43,7 +49,7 @@ export function createHttpServer(registry: FrontHandler, app: RequestListener): 
   server.on('request', (request, response) => serve(request, response, false));
   // The client waits with its body: the registry looks at its credentials before it asks for gigabytes.
   server.on('checkContinue', (request, response) => serve(request, response, true));
-  answerUnreadable(server);
+  answerUnreadable(server, newest);
   return server;
 }
 

@@ -7,21 +7,16 @@ import { API_VERSION, sendError } from '../registry/reply';
 
 /** For the client to read what it did wrong before its connection is reset under what it still sends. */
 const LINGER_MS = 1000;
-const EVENTS = ['request', 'checkContinue', 'checkExpectation'] as const;
+
+/** The newest request of each connection; whoever takes a request notes it here. */
+export type NewestResponses = WeakMap<Duplex, ServerResponse>;
 
 /**
  * Answers what the HTTP parser refuses before any handler sees it, and what Node would refuse without a word, in the error
  * JSON of the registry: clients that speak nothing else show it.
  */
-export function answerUnreadable(server: Server): void {
-  /** The newest request of each connection. */
-  const newest = new WeakMap<Duplex, ServerResponse>();
+export function answerUnreadable(server: Server, newest: NewestResponses): void {
   const refused = new WeakSet<Duplex>();
-  for (const event of EVENTS) {
-    server.prependListener(event, ({ socket }: IncomingMessage, response: ServerResponse) => {
-      newest.set(socket, response);
-    });
-  }
   server.on('clientError', (error: ParserError, socket) => {
     if (refused.has(socket)) return;
     refused.add(socket);
@@ -36,6 +31,7 @@ export function answerUnreadable(server: Server): void {
     refuse(socket, new RegistryError('UNSUPPORTED', {}, { message }));
   });
   server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
+    newest.set(request.socket, response);
     const message = `"${request.headers.expect ?? ''}" is nothing that this server could meet`;
     sendError(request, response, new RegistryError('INVALID_REQUEST', {}, { status: 417, message }));
   });

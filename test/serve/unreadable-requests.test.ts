@@ -1,9 +1,13 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import type { Server, ServerResponse } from 'node:http';
+import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
+import { RegistryError } from '../../registry/errors';
+import { sendError } from '../../registry/reply';
 import { createHttpServer } from '../../serve/http-server';
+import { answerUnreadable } from '../../serve/unreadable-requests';
 import { exchangeRaw } from '../support/raw-client';
 
 describe('requests that cannot be read', () => {
@@ -61,6 +65,30 @@ describe('requests that cannot be read', () => {
     assert.deepEqual([answer?.status, answer?.rest.length], [400, 0]);
     assert.equal(answer?.headers.get('content-type'), 'application/json');
     assert.equal(waiting[0]?.response.writableFinished, false);
+  });
+
+  it('come to nothing behind one that ends the connection', async () => {
+    onTaken = () => {
+      const { response } = waiting.at(-1) ?? assert.fail();
+      sendError(response.req, response, new RegistryError('DENIED'));
+    };
+    const first = 'PUT /1 HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc';
+    const answer = await exchangeRaw({ port, bytes: [`${first}DELETE /2 HTTP/1.1\r\nHost: a\r\n\r\n`] });
+    assert.deepEqual([answer?.status, answer?.headers.get('connection')], [403, 'close']);
+    assert.deepEqual([answer?.rest.length, waiting.map(({ url }) => url)], [0, ['/1']]);
+  });
+
+  it('are told apart from those that only come too slowly', async () => {
+    const slow = createServer({ headersTimeout: 50, connectionsCheckingInterval: 20 });
+    answerUnreadable(slow, new WeakMap());
+    slow.listen(0, '127.0.0.1');
+    await once(slow, 'listening');
+    const { port: slowPort } = slow.address() as AddressInfo;
+    const answer = await exchangeRaw({ port: slowPort, bytes: ['GET / HTTP/1.1\r\nHost: a\r\n'] });
+    assert.deepEqual([answer?.status, answer?.headers.get('connection')], [408, 'close']);
+    assert.match(answer?.body.toString() ?? '', /"code":"INVALID_REQUEST"/);
+    slow.close();
+    await once(slow, 'close');
   });
 
   it('say what the parser did not like', async () => {
