@@ -42,30 +42,39 @@ async function tryOne(victim: Victim, one: MalformedCase, expected: Expected): P
     const answer = await exchangeRaw({ port: target.port, bytes: one.bytes(target), then: one.then });
     const fault = one.isUnanswered ? undefined : faultOf(answer, one);
     if (one.needsUpload) await victim.dropUpload(target.upload);
-    return fault ?? (await servesOn(victim)) ?? (await leftBehind(victim, expected));
+    const next = fault ?? (await servesOn(victim));
+    return next ?? (one.mayBeServed ? undefined : await leftBehind(victim, expected));
   } catch (error) {
     return String(error);
   }
 }
 
 /** Of the answer; undefined when it is as it should be. */
-function faultOf(
-  answer: RawAnswer | null,
-  { status, ignored = [], isHead }: MalformedCase,
-): string | undefined {
+function faultOf(answer: RawAnswer | null, one: MalformedCase): string | undefined {
   if (!answer) return 'closed without an answer';
-  const said = `${answer.status} ${answer.body.toString('utf8').slice(0, 200)}`;
-  if (ignored.includes(answer.status)) return undefined;
-  if (status !== undefined && answer.status !== status) return `${said} is not ${status}`;
-  if (answer.status < 400 || answer.status > 499) return said;
+  const { status } = answer;
+  const said = `${status} ${answer.body.toString('utf8').slice(0, 200)}`;
+  if (one.ignored?.includes(status) || (one.mayBeServed && status < 400)) {
+    return isWhole(answer) ? undefined : `${said} does not fit its headers`;
+  }
+  if (one.status !== undefined && status !== one.status) return `${said} is not ${one.status}`;
+  if (status < 400 || status > 499) return said;
   if (answer.rest.length > 0) return `${said}, and more behind it: ${answer.rest.toString('latin1')}`;
   if (answer.headers.get('docker-distribution-api-version') !== 'registry/2.0') {
     return `${said}, without the version of the protocol`;
   }
-  if (answer.status === 401 && !/^Bearer realm=/.test(answer.headers.get('www-authenticate') ?? '')) {
+  if (status === 401 && !/^Bearer realm=/.test(answer.headers.get('www-authenticate') ?? '')) {
     return `${said}, without a challenge`;
   }
-  return isHead || isErrorJson(answer) ? undefined : `${said} is no error of the protocol`;
+  return one.isHead || isErrorJson(answer) ? undefined : `${said} is no error of the protocol`;
+}
+
+/** As long as it says, and as its range says where it has one. */
+function isWhole({ status, headers, body }: RawAnswer): boolean {
+  if (Number(headers.get('content-length') ?? 0) !== body.length) return false;
+  if (status !== 206) return true;
+  const [, first, last, size] = /^bytes (\d+)-(\d+)\/(\d+)$/.exec(headers.get('content-range') ?? '') ?? [];
+  return Number(last) - Number(first) + 1 === body.length && Number(last) < Number(size);
 }
 
 function isErrorJson({ headers, body }: RawAnswer): boolean {

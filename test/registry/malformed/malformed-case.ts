@@ -28,6 +28,8 @@ export interface MalformedCase extends Pick<RawExchange, 'then'> {
   status?: number;
   /** Statuses of success that are as right as a refusal: what may be ignored. */
   ignored?: readonly number[];
+  /** Odd, but nothing wrong with it: only a 5xx would be, and what it leaves is its own. */
+  mayBeServed?: boolean;
   /** Its answer has no body. */
   isHead?: boolean;
   /** The client hangs up, or means no answer. */
