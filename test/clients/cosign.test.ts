@@ -116,12 +116,6 @@ describe('cosign', function () {
         });
       }
 
-      it('leaves no signature behind when the tag of its image is deleted', async () => {
-        await signed();
-        await person.api('DELETE', `/repository/${repository}/tag/v1`);
-        assert.deepEqual(await person.tagsOf(repository), []);
-      });
-
       it('takes no signature of another key, and none of another image', async () => {
         await signed();
         const other = ['--key', 'other.pub', ...NO_LOG, ...read];
@@ -193,6 +187,13 @@ describe('cosign', function () {
     // A copy leaves the image under the name that the fallback of referrers would have.
     await sign(`${image}-copy@${digest}`);
     await verify(`${image}-copy:v1`);
+  });
+
+  it('leaves nothing behind when the tag of an image is deleted', async () => {
+    await sign(`${image}@${digest}`, '--new-bundle-format=false');
+    assert.deepEqual(await person.tagsOf(repository), [siblingTag('sig'), 'v1']);
+    await person.api('DELETE', `/repository/${repository}/tag/v1`);
+    assert.deepEqual(await person.tagsOf(repository), []);
   });
 
   it('signs an index and all its images at once', async () => {

@@ -53,7 +53,8 @@ export function goProgram(program: GoProgram, env: NodeJS.ProcessEnv = process.e
     spentMs = Math.min(BUILDS_MS - 1, spentMs + Date.now() - since);
     if (typeof made !== 'string') return made.path;
     if (!NO_MEANS.test(made)) throw new Error(`${program.package}@${program.version}: ${made}`);
-    return { missing: `there is no ${basename(name)}: go install failed (${plainReason(made)})` };
+    const reason = /ENOENT/.test(made) ? 'Go is not installed' : `go install failed (${plainReason(made)})`;
+    return { missing: `there is no ${basename(name)}: ${reason}` };
   }
 
   if (existsSync(path)) return Promise.resolve(path);
