@@ -26,6 +26,14 @@ export function createClientAddress({
   };
 }
 
+/** Whether the other end of the connection is such a proxy, whoever it forwards for. */
+export function createProxyCheck({
+  TRUSTED_PROXY_NETWORKS,
+}: Pick<Config, 'TRUSTED_PROXY_NETWORKS'>): (request: Pick<IncomingMessage, 'socket'>) => boolean {
+  const proxies = new NetworkSet(TRUSTED_PROXY_NETWORKS);
+  return ({ socket }) => proxies.has(plain(socket.remoteAddress ?? ''));
+}
+
 function plain(address: string): string {
   return address.trim().replace(/^::ffff:(?=\d+\.)/i, '');
 }

@@ -25,6 +25,14 @@ export const configSchema = z.object({
   SERVE_PROCESSES: z.coerce.number().int().min(1).max(64).optional(),
   /** CIDR ranges of the reverse proxies whose `X-Forwarded-For` is believed. */
   TRUSTED_PROXY_NETWORKS: list.default([]),
+  /**
+   * An internal location of such a proxy, from which it sends the files of blobs itself (`X-Accel-Redirect`) when it says with
+   * the request that it can (`X-Sendfile-Type: X-Accel-Redirect`). Of `LocalStorage`, whose folder the proxy must share.
+   */
+  BLOB_HANDOFF_LOCATION: z
+    .string()
+    .regex(/^(\/[A-Za-z0-9_-]+)+\/$/, 'must be a path that ends with a slash, such as /_blobs/')
+    .optional(),
   REGISTRY_TITLE: z.string().default('Slipway'),
   REGISTRY_TITLE_SHORT: z.string().default('Slipway'),
 

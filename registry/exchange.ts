@@ -7,6 +7,7 @@ import type { Pusher } from '../commands/content/pusher';
 import type { PreparedPool } from '../db/pool';
 import type { RepositoryPath } from '../model/names';
 import type { OutageLog } from '../telemetry/outage-log';
+import type { HandOver } from './blobs/hand-over';
 import type { ReadAccess } from './read-access';
 import type { RegistryDeps } from './registry-deps';
 import type { RoutePath } from './route-path';
@@ -24,6 +25,7 @@ export interface Registry {
   sessions: UploadSessions;
   outages: OutageLog;
   clientAddress: ClientAddress;
+  handOver: HandOver;
 }
 
 /** One request on its way to an answer. */

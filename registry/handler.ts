@@ -8,6 +8,7 @@ import { uploadKey } from '../storage/keys';
 import { OutageLog } from '../telemetry/outage-log';
 import { nextRequestId } from '../telemetry/request-ids';
 import { authorize, challenged } from './authorize';
+import { createHandOver } from './blobs/hand-over';
 import { RegistryError } from './errors';
 import type { Exchange, Registry } from './exchange';
 import { ReadAccess } from './read-access';
@@ -75,6 +76,7 @@ function createRegistry(deps: RegistryDeps): Registry {
     sessions: new UploadSessions(deps, content),
     outages: new OutageLog(deps.logger),
     clientAddress: createClientAddress(config),
+    handOver: createHandOver(config),
   };
 }
 

@@ -97,6 +97,8 @@ export interface Storage {
   blobSize(key: string): Promise<number | undefined>;
   /** An address from which whoever has it may read the blob for some minutes; undefined where the driver has none. */
   blobLink(key: string): Promise<string | undefined>;
+  /** Path of the blob's file below the storage folder, for who shares it; undefined where blobs are no files. Throws `BlobMissingError`. */
+  blobFile(key: string): Promise<string | undefined>;
   /** Nothing to delete is no error. */
   deleteBlob(key: string): Promise<void>;
 

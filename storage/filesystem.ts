@@ -161,6 +161,11 @@ export class FilesystemStorage implements Storage {
     return Promise.resolve(undefined);
   }
 
+  async blobFile(key: string): Promise<string> {
+    if ((await this.blobSize(key)) === undefined) throw new BlobMissingError(key);
+    return key;
+  }
+
   deleteBlob(key: string): Promise<void> {
     return removeIfThere(this.pathOf('blob', key));
   }

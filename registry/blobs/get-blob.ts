@@ -19,6 +19,7 @@ import { EMPTY_LAYER } from './empty-layer';
 
 /** A client that takes nothing for this long has gone. */
 const IDLE_LIMIT_MS = 60_000;
+const BINARY = { 'Content-Type': 'application/octet-stream' };
 
 /** `GET` and `HEAD …/blobs/<digest>`, whole or a range (registry spec 4.1, performance spec 4). */
 export async function getBlob(exchange: ReadExchange, registry: Registry): Promise<void> {
@@ -56,12 +57,11 @@ function headersOf({ isPublic }: ReadExchange, digest: string): Record<string, s
     'Docker-Content-Digest': digest,
     ETag: `"${digest}"`,
     'Cache-Control': `${isPublic ? 'public' : 'private'}, max-age=31536000, immutable`,
-    'Accept-Ranges': 'bytes',
   };
 }
 
 function replyOf(header: string | undefined, sizeBytes: number, common: Record<string, string>): BlobReply {
-  const headers = { ...common, 'Content-Type': 'application/octet-stream' };
+  const headers = { ...common, ...BINARY, 'Accept-Ranges': 'bytes' };
   const range = parseRange(header, sizeBytes);
   if (range === 'whole') return { span: { start: 0, end: sizeBytes - 1 }, status: 200, headers };
   if (range === 'unsatisfiable') {
@@ -80,24 +80,19 @@ function replyOf(header: string | undefined, sizeBytes: number, common: Record<s
 }
 
 async function sendBlob(
-  { res }: ReadExchange,
-  { deps }: Registry,
+  exchange: ReadExchange,
+  registry: Registry,
   blob: ReadableBlob,
   reply: BlobReply,
 ): Promise<void> {
-  const { storage, logger } = deps;
+  const { res } = exchange;
+  const { storage, logger } = registry.deps;
   try {
     if (blob.sizeBytes <= SMALL_BLOB_BYTES) {
       sendSlice(res, await storage.readSmall(blob.storageKey), reply);
       return;
     }
-    const link = deps.config.FEATURE_PROXY_STORAGE ? undefined : await storage.blobLink(blob.storageKey);
-    if (link !== undefined) {
-      // The client asks the store for its range; the address is signed for a while, so nobody may keep it.
-      const { 'Docker-Content-Digest': digest = '' } = reply.headers;
-      sendEmpty(res, 307, { 'Docker-Content-Digest': digest, 'Cache-Control': 'no-store', Location: link });
-      return;
-    }
+    if (await sendElsewhere(exchange, registry, blob, reply)) return;
     const { stream } = await storage.readBlob(blob.storageKey, reply.span);
     sendHead(res, reply.status, { ...reply.headers, 'Content-Length': lengthOf(reply.span) });
     res.setTimeout(IDLE_LIMIT_MS, () => res.destroy());
@@ -107,6 +102,31 @@ async function sendBlob(
     logger.error({ err: error, key: blob.storageKey }, 'the bytes of a blob are missing');
     throw new RegistryError('BLOB_UNKNOWN', {}, { cause: error });
   }
+}
+
+/** Lets the store or the proxy in front send the bytes; false where neither does. */
+async function sendElsewhere(
+  exchange: ReadExchange,
+  { deps, handOver }: Registry,
+  { storageKey }: ReadableBlob,
+  { status }: BlobReply,
+): Promise<boolean> {
+  const { req, res, route } = exchange;
+  const digest = route.reference;
+  const link = deps.config.FEATURE_PROXY_STORAGE ? undefined : await deps.storage.blobLink(storageKey);
+  if (link !== undefined) {
+    // The client asks the store for its range; the address is signed for a while, so nobody may keep it.
+    sendEmpty(res, 307, { 'Docker-Content-Digest': digest, 'Cache-Control': 'no-store', Location: link });
+    return true;
+  }
+  const location = handOver(req);
+  // A range that we leave out of account a proxy may not: it cuts the file itself.
+  if (location === undefined || (req.headers.range !== undefined && status !== 206)) return false;
+  const file = await deps.storage.blobFile(storageKey);
+  if (file === undefined) return false;
+  // That it takes ranges, the proxy says itself.
+  sendEmpty(res, 200, { ...headersOf(exchange, digest), ...BINARY, 'X-Accel-Redirect': location + file });
+  return true;
 }
 
 function sendSlice(res: ServerResponse, bytes: Buffer, { span, status, headers }: BlobReply): void {

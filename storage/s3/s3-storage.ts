@@ -149,6 +149,11 @@ export class S3Storage implements Storage {
     return this.deps.objects.link(checkKey('blob', key));
   }
 
+  blobFile(key: string): Promise<undefined> {
+    checkKey('blob', key);
+    return Promise.resolve(undefined);
+  }
+
   async deleteBlob(key: string): Promise<void> {
     await this.deps.objects.remove(checkKey('blob', key));
   }

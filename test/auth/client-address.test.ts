@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 
-import { createClientAddress } from '../../auth/client-address';
+import { createClientAddress, createProxyCheck } from '../../auth/client-address';
 
 const PROXIES = ['10.1.0.0/16', 'fd00::/8'];
 
@@ -48,5 +48,13 @@ describe('client address', () => {
 
   it('refuses a proxy that is no network', () => {
     assert.throws(() => addressOf('10.1.0.9', undefined, ['nginx']), /network "nginx" is not an address/);
+  });
+
+  it('of the connection tells a named proxy, whatever is written in the request', () => {
+    const isProxy = createProxyCheck({ TRUSTED_PROXY_NETWORKS: PROXIES });
+    const of = (remoteAddress?: string) =>
+      isProxy({ socket: { remoteAddress } } as Parameters<typeof isProxy>[0]);
+    assert.deepEqual(['10.1.0.9', '::ffff:10.1.0.9', 'fd00::9'].map(of), [true, true, true]);
+    assert.deepEqual(['10.2.0.9', '203.0.113.5', '', undefined].map(of), [false, false, false, false]);
   });
 });

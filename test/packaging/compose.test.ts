@@ -69,6 +69,7 @@ describe('docker-compose.yml', function () {
     assert.equal(volumeOf('nginx')?.source, 'blobs');
     assert.equal(volumeOf('nginx')?.read_only, true);
     assert.equal(service('nginx').user, '10001:10001');
+    assert.equal(service('serve').environment?.BLOB_HANDOFF_LOCATION, '/_blobs/');
   });
 
   it('has a worker for every queue', () => {

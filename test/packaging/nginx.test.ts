@@ -1,44 +1,18 @@
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import type { IncomingHttpHeaders, RequestOptions, Server } from 'node:http';
-import { createServer, request } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { buffer } from 'node:stream/consumers';
 
 import { AuditLog } from '../../db/entities/repositories';
 import { eventually } from '../support/eventually';
 import { buildUser, uniqueName } from '../support/factories';
 import { buildImage, OCI_MANIFEST, pushImage } from '../support/images';
 import type { Nginx } from '../support/nginx';
-import { nginxIsMissing, startNginx } from '../support/nginx';
+import { ask, nginxIsMissing, startNginx } from '../support/nginx';
 import { freePort } from '../support/processes';
 import { RegistryClient, sha256 } from '../support/registry-client';
 import type { ServeProcesses } from '../support/serve-processes';
 import { startServeProcesses } from '../support/serve-processes';
 
 const MIB = 1024 * 1024;
-
-interface Answer {
-  status: number;
-  headers: IncomingHttpHeaders;
-  body: Buffer;
-}
-
-function ask(url: string, options: RequestOptions = {}): Promise<Answer> {
-  return new Promise((resolve, reject) => {
-    const call = request(url, options, (response) => {
-      buffer(response).then(
-        (body) => resolve({ status: response.statusCode ?? 0, headers: response.headers, body }),
-        reject,
-      );
-    });
-    call.once('error', reject);
-    call.end();
-  });
-}
 
 describe('nginx as it is shipped', function () {
   this.timeout(120_000);
@@ -170,95 +144,6 @@ describe('nginx as it is shipped', function () {
         await client.expect(200, 'GET', `/v2/${repository}/blobs/${digest}`);
       }
       await serves.start(0);
-    });
-  });
-
-  describe('with a pull that serve hands over', () => {
-    const hex = 'ab'.repeat(32);
-    const content = randomBytes(2 * MIB);
-    const digest = sha256(content);
-    let storagePath: string;
-    let upstream: Server;
-    let nginx: Nginx;
-
-    before(async () => {
-      storagePath = mkdtempSync(join(tmpdir(), 'slw-handoff-'));
-      mkdirSync(join(storagePath, 'sha256', 'ab'), { recursive: true });
-      mkdirSync(join(storagePath, 'uploads'));
-      writeFileSync(join(storagePath, 'sha256', 'ab', `${hex}.1`), content);
-      writeFileSync(join(storagePath, 'uploads', 'secret.1'), 'half an upload');
-      // Hands over whatever the path names in hex.
-      upstream = createServer((incoming, response) => {
-        response
-          .writeHead(200, {
-            'x-accel-redirect': Buffer.from(incoming.url?.slice(1) ?? '', 'hex').toString(),
-            'content-type': 'application/octet-stream',
-            'docker-content-digest': digest,
-            etag: `"${digest}"`,
-            'cache-control': 'private, max-age=31536000, immutable',
-          })
-          .end();
-      });
-      await new Promise<void>((resolve) => upstream.listen(0, '127.0.0.1', resolve));
-      nginx = await startNginx({ servers: [(upstream.address() as AddressInfo).port], storagePath });
-    });
-    after(async () => {
-      await nginx?.stop();
-      upstream?.close();
-      rmSync(storagePath, { recursive: true, force: true });
-    });
-
-    const blob = `/_blobs/sha256/ab/${hex}.1`;
-    const handOver = (path: string, options?: RequestOptions) =>
-      ask(`${nginx.url}/${Buffer.from(path).toString('hex')}`, options);
-
-    it('sends the file with the headers that belong to the blob', async () => {
-      const { status, headers, body } = await handOver(blob);
-      assert.equal(status, 200);
-      assert.ok(body.equals(content));
-      assert.equal(headers['content-length'], String(content.length));
-      assert.equal(headers['docker-content-digest'], digest);
-      assert.equal(headers.etag, `"${digest}"`);
-      assert.equal(headers['content-type'], 'application/octet-stream');
-      assert.equal(headers['cache-control'], 'private, max-age=31536000, immutable');
-      assert.equal(headers['accept-ranges'], 'bytes');
-      assert.equal(headers['last-modified'], undefined);
-      assert.equal(headers['x-accel-redirect'], undefined);
-    });
-
-    it('sends a range of it', async () => {
-      const { status, headers, body } = await handOver(blob, { headers: { range: 'bytes=100-199' } });
-      assert.equal(status, 206);
-      assert.equal(headers['content-range'], `bytes 100-199/${content.length}`);
-      assert.ok(body.equals(content.subarray(100, 200)));
-    });
-
-    it('answers HEAD without the bytes', async () => {
-      const { status, headers, body } = await handOver(blob, { method: 'HEAD' });
-      assert.equal(status, 200);
-      assert.equal(headers['content-length'], String(content.length));
-      assert.equal(body.length, 0);
-    });
-
-    it('refuses everybody who asks for the file directly', async () => {
-      for (const path of [blob, '/_blobs/', '/_blobs/uploads/secret.1', '//_blobs/sha256', `/x/..${blob}`]) {
-        const { status, body } = await ask(`${nginx.url}${path}`);
-        assert.equal(status, 404, path);
-        assert.ok(!body.includes(content.subarray(0, 64)), path);
-      }
-    });
-
-    it('hands over nothing but blobs', async () => {
-      for (const path of [
-        '/_blobs/uploads/secret.1',
-        '/_blobs/sha256/../uploads/secret.1',
-        '/_blobs/sha256/ab/',
-        `/_blobs/sha256/ab/${'cd'.repeat(32)}.1`,
-      ]) {
-        const { status, body } = await handOver(path);
-        assert.equal(status, 404, path);
-        assert.ok(!body.includes('half an upload'), path);
-      }
     });
   });
 });

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { mkdir, mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, readdir, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 
 import { createStorage } from '../../storage/create-storage';
-import { StorageFullError } from '../../storage/errors';
+import { BlobMissingError, StorageFullError } from '../../storage/errors';
 import { FilesystemStorage } from '../../storage/filesystem';
 import { blobKey, uploadKey } from '../../storage/keys';
 import { describeStorage } from './driver-contract';
@@ -74,6 +74,19 @@ describe('FilesystemStorage', () => {
       const state = await file.look();
       assert.ok((state?.changedAtMs ?? 0) > Date.now() - 600_000);
     }
+  });
+
+  it('tells where the file of a blob lies, and when it is missing; links it has none', async () => {
+    const root = join(dir, 'shared');
+    const storage = new FilesystemStorage(root);
+    await storage.prepare();
+    const from = uploadKey(randomUUID(), 1);
+    await writeFile(join(root, from), 'bytes');
+    const stored = await storage.publish(from, blobKey('sha256', 'cd'.repeat(32), 1));
+    assert.equal(await readFile(join(root, await storage.blobFile(stored)), 'utf8'), 'bytes');
+    assert.equal(await storage.blobLink(stored), undefined);
+    await storage.deleteBlob(stored);
+    await assert.rejects(storage.blobFile(stored), BlobMissingError);
   });
 
   it('says at the start when its folder cannot be used', async () => {

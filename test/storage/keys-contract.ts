@@ -47,6 +47,7 @@ export function describeKeys(opened: () => Storage): void {
           () => storage.readSmall(bad),
           () => storage.blobSize(bad),
           () => storage.blobLink(bad),
+          () => storage.blobFile(bad),
           () => storage.deleteBlob(bad),
           () => storage.putObject(bad, Buffer.alloc(0)),
           () => storage.getObject(bad),

@@ -210,7 +210,9 @@ describe('S3Storage', function () {
   it('gives a link to a blob that needs no key, and to nothing else', async () => {
     const bytes = randomBytes(1000);
     await send(bytes);
-    const link = await storage.blobLink(await storage.publish(key, nameOf(bytes)));
+    const stored = await storage.publish(key, nameOf(bytes));
+    assert.equal(await storage.blobFile(stored), undefined);
+    const link = await storage.blobLink(stored);
     const answer = await fetch(link ?? '', { headers: { range: 'bytes=10-19' } });
     assert.equal(answer.status, 206);
     assert.deepEqual(Buffer.from(await answer.arrayBuffer()), bytes.subarray(10, 20));

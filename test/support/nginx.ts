@@ -8,8 +8,11 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
+import type { IncomingHttpHeaders, RequestOptions } from 'node:http';
+import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
 
 import { eventually } from './eventually';
 import { freePort, startProcess } from './processes';
@@ -96,4 +99,24 @@ function replaced(text: string, pairs: [string, string][]): string {
     text = text.replaceAll(from, to);
   }
   return text;
+}
+
+/** Of one request, whose path is sent as it is written. */
+export interface Answer {
+  status: number;
+  headers: IncomingHttpHeaders;
+  body: Buffer;
+}
+
+export function ask(url: string, options: RequestOptions = {}): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const call = request(url, options, (response) => {
+      buffer(response).then(
+        (body) => resolve({ status: response.statusCode ?? 0, headers: response.headers, body }),
+        reject,
+      );
+    });
+    call.once('error', reject);
+    call.end();
+  });
 }

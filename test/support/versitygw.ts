@@ -3,7 +3,12 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { CreateBucketCommand, ListMultipartUploadsCommand, ListObjectsV2Command } from '@aws-sdk/client-s3';
+import {
+  CreateBucketCommand,
+  DeleteObjectCommand,
+  ListMultipartUploadsCommand,
+  ListObjectsV2Command,
+} from '@aws-sdk/client-s3';
 
 import type { Config } from '../../config/schema';
 import { S3Multiparts } from '../../storage/s3/s3-multiparts';
@@ -32,6 +37,7 @@ export interface TestBucket {
   keys(): Promise<string[]>;
   /** Keys of multipart uploads that were neither completed nor given up. */
   openMultiparts(): Promise<string[]>;
+  remove(key: string): Promise<void>;
   /** As a call begins one and then dies. */
   beginMultipart(key: string): Promise<void>;
 }
@@ -88,6 +94,9 @@ async function newBucket(port: number, secretKey: string): Promise<TestBucket> {
     async openMultiparts() {
       const { Uploads = [] } = await place.client.send(new ListMultipartUploadsCommand({ Bucket: bucket }));
       return list(Uploads.map(({ Key }) => Key));
+    },
+    async remove(key) {
+      await place.client.send(new DeleteObjectCommand({ Bucket: bucket, Key: place.prefix + key }));
     },
     async beginMultipart(key) {
       await new S3Multiparts(place).begin(key);
