@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -9,20 +8,11 @@ import { layoutDigests, writeLayout } from '../support/oci-layout';
 import type { Credentials } from '../support/registry-client';
 import type { RegistryPerson, ServedRegistry } from '../support/served-registry';
 import { servedRegistry } from '../support/served-registry';
+import { hasSkopeo } from '../support/skopeo';
 import { itIsToldWhatItMayNot } from './refusals';
 
 const PLAIN = '--tls-verify=false';
 const ALWAYS = ['--override-arch=amd64', '--override-os=linux', '--insecure-policy'];
-
-/** The client itself; whoever runs the tests without it is told so. */
-function hasSkopeo(): boolean {
-  try {
-    execFileSync('skopeo', ['--version'], { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 describe('skopeo', function () {
   this.timeout(60_000);
