@@ -5,10 +5,10 @@ import { ClientProgram } from '../support/client-program';
 import { archiveOf } from '../support/docker-archive';
 import { dockerHost, dockerIsMissing } from '../support/docker';
 import { buildRobot, buildUser, uniqueName } from '../support/factories';
+import { startRegistry } from '../support/registry';
 import type { Credentials } from '../support/registry-client';
 import type { RegistryPerson, ServedRegistry } from '../support/served-registry';
 import { servedRegistry } from '../support/served-registry';
-import { startServeProcesses } from '../support/serve-processes';
 import { itIsToldWhatItMayNot } from './refusals';
 
 const DOCKER_LIST = 'application/vnd.docker.distribution.manifest.list.v2+json';
@@ -152,7 +152,7 @@ describe('docker', function () {
   });
 
   it('is told that robots are switched off', async () => {
-    const strict = await startServeProcesses(1, { ROBOTS_DISALLOW: true });
+    const strict = await startRegistry({ config: { ROBOTS_DISALLOW: true } });
     try {
       const { account } = await buildUser(strict.dataSource);
       const robot = await buildRobot(strict.dataSource, { namespace: account });
@@ -162,7 +162,7 @@ describe('docker', function () {
         /Robot accounts have been disabled\. Please contact your administrator\./,
       );
     } finally {
-      await strict.dispose();
+      await strict.close();
     }
   });
 
