@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 
 import { keepBlob } from '../../commands/content/keep-blob';
@@ -89,11 +90,14 @@ async function sendBlob(
   const { storage, logger } = registry.deps;
   try {
     if (blob.sizeBytes <= SMALL_BLOB_BYTES) {
-      sendSlice(res, await storage.readSmall(blob.storageKey), reply);
+      const bytes = await storage.readSmall(blob.storageKey);
+      requireWhole(blob, bytes.length);
+      sendSlice(res, bytes, reply);
       return;
     }
     if (await sendElsewhere(exchange, registry, blob, reply)) return;
-    const { stream } = await storage.readBlob(blob.storageKey, reply.span);
+    const { stream, sizeBytes } = await storage.readBlob(blob.storageKey, reply.span);
+    requireWhole(blob, sizeBytes, stream);
     sendHead(res, reply.status, { ...reply.headers, 'Content-Length': lengthOf(reply.span) });
     res.setTimeout(IDLE_LIMIT_MS, () => res.destroy());
     await pipeline(stream, res);
@@ -127,6 +131,13 @@ async function sendElsewhere(
   // That it takes ranges, the proxy says itself.
   sendEmpty(res, 200, { ...headersOf(exchange, digest), ...BINARY, 'X-Accel-Redirect': location + file });
   return true;
+}
+
+/** A file that was cut short would keep the client waiting for the rest of what `Content-Length` promised. */
+function requireWhole({ storageKey, sizeBytes }: ReadableBlob, found: number, stream?: Readable): void {
+  if (found === sizeBytes) return;
+  stream?.destroy();
+  throw new BlobMissingError(storageKey, { cause: new Error(`it has ${found} bytes, not ${sizeBytes}`) });
 }
 
 function sendSlice(res: ServerResponse, bytes: Buffer, { span, status, headers }: BlobReply): void {

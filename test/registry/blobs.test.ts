@@ -1,6 +1,9 @@
 import { strict as assert } from 'node:assert';
 import { randomBytes } from 'node:crypto';
+import { truncate } from 'node:fs/promises';
+import { join } from 'node:path';
 
+import { Blob } from '../../db/entities/content';
 import { EMPTY_LAYER } from '../../registry/blobs/empty-layer';
 import { buildUser, uniqueName } from '../support/factories';
 import { buildImage, pushImage } from '../support/images';
@@ -50,6 +53,22 @@ describe('blobs', () => {
   });
 
   for (const size of [3_000, 100_000]) {
+    it(`is not served when its file of ${size} bytes was cut short, until it is pushed again`, async () => {
+      const bytes = randomBytes(size);
+      const digest = await client.pushBlob(repository, bytes);
+      const { storageKey } = await registry.dataSource.manager.findOneByOrFail(Blob, { digest });
+      await truncate(join(registry.storagePath, storageKey), size - 1000);
+      for (const range of [undefined, 'bytes=0-99', `bytes=${size - 500}-`]) {
+        const response = await client.call('GET', blob(digest), {
+          headers: range === undefined ? {} : { range },
+        });
+        assert.deepEqual([response.status, await codesOf(response)], [404, ['BLOB_UNKNOWN']]);
+      }
+      await client.pushBlob(repository, bytes);
+      const response = await client.expect(200, 'GET', blob(digest));
+      assert.deepEqual(Buffer.from(await response.arrayBuffer()), bytes);
+    });
+
     it(`serves ranges of a blob of ${size} bytes`, async () => {
       const bytes = randomBytes(size);
       const digest = await client.pushBlob(repository, bytes);
