@@ -20,7 +20,6 @@ export interface FoundObject extends FileState {
 
 /** For the calls that carry or copy up to a part's worth of bytes. */
 export const TRANSFER_TIMEOUT_MS = 60_000;
-const LINK_LIFETIME_S = 20 * 60;
 
 /** Whole objects of one place. Each call throws only errors of storage. */
 export class S3Objects {
@@ -85,10 +84,8 @@ export class S3Objects {
   }
 
   /** Signed here, without a call to the store. */
-  async link(key: string): Promise<string> {
-    return getSignedUrl(this.place.client, new GetObjectCommand(this.at(key)), {
-      expiresIn: LINK_LIFETIME_S,
-    });
+  link(key: string, lifetimeS: number): Promise<string> {
+    return getSignedUrl(this.place.client, new GetObjectCommand(this.at(key)), { expiresIn: lifetimeS });
   }
 
   private at(key: string): { Bucket: string; Key: string } {

@@ -10,6 +10,7 @@ import { SMALL_BLOB_BYTES } from '../driver';
 import { BlobMissingError, StorageUnavailableError, UploadLimitError, UploadMissingError } from '../errors';
 import { blobKeyOfUpload, checkKey, digestOfKey, uploadKey } from '../keys';
 import { Transfers } from '../transfers';
+import { BlobLinks } from './blob-links';
 import { copyPrefix } from './copy-prefix';
 import { listFiles } from './list-files';
 import { PartBudget } from './part-budget';
@@ -29,6 +30,7 @@ import { UploadRecords } from './upload-records';
  */
 export class S3Storage implements Storage {
   private readonly deps: S3UploadDeps & { listing: S3Listing };
+  private readonly links: BlobLinks;
 
   constructor(place: S3Place, transfers = new Transfers()) {
     const stores = { objects: new S3Objects(place), multiparts: new S3Multiparts(place) };
@@ -39,6 +41,7 @@ export class S3Storage implements Storage {
       records: new UploadRecords(stores),
       budget: new PartBudget(transfers),
     };
+    this.links = new BlobLinks(stores.objects);
   }
 
   /** Finds out now, not at the first push, whether the bucket is there and all that we do with it is allowed. */
@@ -146,7 +149,7 @@ export class S3Storage implements Storage {
   }
 
   blobLink(key: string): Promise<string> {
-    return this.deps.objects.link(checkKey('blob', key));
+    return this.links.of(checkKey('blob', key));
   }
 
   blobFile(key: string): Promise<undefined> {
