@@ -6,7 +6,6 @@ import type { DataSource } from 'typeorm';
 import { buildUser } from '../../support/factories';
 import { buildImage, pushImage } from '../../support/images';
 import { RegistryClient } from '../../support/registry-client';
-import type { ServeProcesses } from '../../support/serve-processes';
 import { startServeProcesses } from '../../support/serve-processes';
 import type { Target } from './malformed-case';
 
@@ -23,9 +22,16 @@ export interface Victim {
   close(): Promise<void>;
 }
 
+export interface VictimOptions {
+  /** Of `serve`, as it comes otherwise. */
+  config?: Record<string, unknown>;
+  /** Names and sizes of what lies in storage that is no folder of its own. */
+  stored?: () => Promise<string[]>;
+}
+
 /** A `serve` of the product with one image in it. */
-export async function startVictim(): Promise<Victim> {
-  const serve = await startServeProcesses(1);
+export async function startVictim({ config, stored }: VictimOptions = {}): Promise<Victim> {
+  const serve = await startServeProcesses(1, config);
   const { host } = serve;
   const { account } = await buildUser(serve.dataSource, { password: 'secret' });
   const credentials = { username: account.name, password: 'secret' };
@@ -47,7 +53,10 @@ export async function startVictim(): Promise<Victim> {
   return {
     target,
     client,
-    contents: () => contents(serve),
+    contents: async () => [
+      ...(await rowsOf(serve.dataSource)),
+      ...(await (stored?.() ?? filesBelow(join(serve.storagePath, 'storage')))),
+    ],
     openUpload: () => openUpload(client, repository),
     async dropUpload(path) {
       await (await client.call('DELETE', path)).arrayBuffer();
@@ -68,10 +77,6 @@ async function openUpload(client: RegistryClient, repository: string): Promise<s
   const location = started.headers.get('location') ?? '';
   await client.expect(202, 'PATCH', location, { body: '0123456789' });
   return location;
-}
-
-async function contents({ dataSource, storagePath }: ServeProcesses): Promise<string[]> {
-  return [...(await rowsOf(dataSource)), ...(await filesBelow(join(storagePath, 'storage')))];
 }
 
 async function rowsOf(dataSource: DataSource): Promise<string[]> {
