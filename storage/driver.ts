@@ -29,6 +29,11 @@ export interface AppendOptions {
   /** Sees every byte once, in the order and moment in which it is handed to storage: the place to hash. */
   onChunk?: (chunk: Buffer) => void;
   signal?: AbortSignal;
+  /**
+   * Nobody else has the source's chunks: a driver may give their memory back once it has stored them, long before the
+   * collector would. True of the bodies of requests.
+   */
+  isDisposable?: boolean;
 }
 
 /**

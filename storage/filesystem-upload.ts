@@ -26,7 +26,7 @@ export class FilesystemUpload implements UploadWriter {
       return await appendInBatches(source, {
         ...options,
         transfers: this.transfers,
-        sink: (batch) => this.write(batch),
+        sink: (batch) => this.store(batch, options),
         limitError: (limitBytes) => new UploadLimitError(this.key, limitBytes),
       });
     } catch (error) {
@@ -39,6 +39,11 @@ export class FilesystemUpload implements UploadWriter {
 
   async close(): Promise<void> {
     await this.file.close();
+  }
+
+  private async store(batch: Buffer[], { isDisposable = false }: AppendOptions): Promise<void> {
+    await this.write(batch);
+    if (isDisposable) for (const chunk of batch) dispose(chunk);
   }
 
   private async write(batch: Buffer[]): Promise<void> {
@@ -67,4 +72,12 @@ function skipBytes(batch: Buffer[], count: number): Buffer[] {
   }
   const rest = batch.slice(first);
   return rest[0] && left > 0 ? [rest[0].subarray(left), ...rest.slice(1)] : rest;
+}
+
+/**
+ * The memory is free at once, and the next chunk gets it while the processor still has it at hand. Left to the collector, chunks
+ * of 64 KiB are tens of megabytes of dead memory before it looks at them, and it looks at everything else that lives too.
+ */
+function dispose({ buffer, byteLength }: Buffer): void {
+  if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0);
 }

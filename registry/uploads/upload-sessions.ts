@@ -145,6 +145,7 @@ export class UploadSessions {
       await writer.append(req, {
         limitBytes: Math.max(0, this.deps.config.MAXIMUM_LAYER_SIZE_BYTES - session.receivedBytes),
         signal: abort.signal,
+        isDisposable: true,
         ...(running && {
           onChunk: (chunk: Buffer) => {
             for (const hash of running.byAlgorithm.values()) hash.update(chunk);

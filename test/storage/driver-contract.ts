@@ -85,6 +85,27 @@ export function describeStorage(name: string, open: () => Promise<Storage>): voi
         assert.equal(sha256(await readUpload(key)), sha256(bytes));
       });
 
+      it('take chunks that nobody else has, whole and as parts of a buffer that goes on', async () => {
+        const bytes = patterned(MIB);
+        const shared = patterned(2 * MIB).subarray(MIB);
+        const chunks = [
+          Buffer.from(Uint8Array.from(bytes).buffer),
+          shared.subarray(0, 5000),
+          shared.subarray(5000),
+        ];
+        const hash = createHash('sha256');
+        const writer = await storage.openUpload(key, { offset: 0 });
+        await writer.append(Readable.from(chunks), {
+          isDisposable: true,
+          onChunk: (chunk) => hash.update(chunk),
+        });
+        await writer.close();
+        const expected = sha256(Buffer.concat([bytes, shared]));
+        assert.equal(hash.digest('hex'), expected);
+        assert.equal(sha256(await readUpload(key)), expected);
+        assert.equal(sha256(shared), sha256(patterned(2 * MIB).subarray(MIB)));
+      });
+
       it('may be empty', async () => {
         await upload(Buffer.alloc(0));
         assert.equal(await storage.uploadSize(key), 0);

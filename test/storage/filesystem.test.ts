@@ -44,6 +44,18 @@ describe('FilesystemStorage', () => {
     assert.deepEqual(await readdir(join(dir, 'tidy', 'uploads')), []);
   });
 
+  it('gives the memory of chunks back that nobody else has, and only theirs', async () => {
+    const storage = new FilesystemStorage(join(dir, 'disposed'));
+    await storage.prepare();
+    const writer = await storage.openUpload(uploadKey(randomUUID(), 1), { offset: 0 });
+    const own = () => Buffer.from(new ArrayBuffer(1000));
+    const [disposed, part, kept] = [own(), own().subarray(1), own()];
+    await writer.append(Readable.from([disposed, part]), { isDisposable: true });
+    await writer.append(Readable.from([kept]));
+    await writer.close();
+    assert.deepEqual([disposed.length, part.length, kept.length], [0, 999, 1000]);
+  });
+
   it('lists what a crash left behind, and nothing outside of its own folders', async () => {
     const root = join(dir, 'crashed');
     const storage = new FilesystemStorage(root);
