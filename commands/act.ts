@@ -34,12 +34,12 @@ export interface Act {
 }
 
 /**
- * Runs an act in one transaction at READ COMMITTED (temporal spec 9) and repeats it, with jitter, when the database
+ * Runs an act in one transaction, at READ COMMITTED as all connections are (temporal spec 9), and repeats it, with jitter, when the database
  * chose it as the victim of a deadlock or a lock wait ran out. `work` must therefore touch nothing but the database.
  */
 export async function runAct<T>(deps: ActDeps, actor: Actor, work: (act: Act) => Promise<T>): Promise<T> {
   return repeatOnLockConflict(() =>
-    deps.dataSource.transaction('READ COMMITTED', (manager) => work({ manager, actor, nowMs: deps.now() })),
+    deps.dataSource.transaction((manager) => work({ manager, actor, nowMs: deps.now() })),
   );
 }
 

@@ -1,9 +1,9 @@
 import type { Act } from '../act';
 import { runAct } from '../act';
-import { Blob, Upload } from '../../db/entities/content';
+import { Blob } from '../../db/entities/content';
 import { addAlias } from '../../db/stores/blob-digests';
 import { holdBlob, insertBlobOnce, lockBlob, reviveBlobs } from '../../db/stores/blobs';
-import { lockUpload } from '../../db/stores/uploads';
+import { endUpload, lockUpload } from '../../db/stores/uploads';
 import type { RepositoryPath } from '../../model/names';
 import type { Pusher } from './pusher';
 import type { ContentDeps } from './content-deps';
@@ -57,7 +57,7 @@ export function commitUpload(
     const { digest, announced } = blob;
     if (announced !== digest) await addAlias(act.manager, { digest: announced, blobId: row.id });
     await fillGapsWithBlob(act, deps, link);
-    await act.manager.delete(Upload, { id: upload.id });
+    await endUpload(act.manager, upload);
     return { outcome: 'linked', storageKey: row.storageKey };
   });
 }
@@ -71,7 +71,7 @@ async function settleBlob(
   if (publishedKey === null) {
     const row = await lockBlob(act.manager, digest);
     if (!row || row.state === 'deleting' || row.storageKey !== blob.presentKey) return undefined;
-    await reviveBlobs(act.manager, [row.id]);
+    if (row.state === 'candidate') await reviveBlobs(act.manager, [row.id]);
     return row;
   }
   const row = await insertBlobOnce(act.manager, {
@@ -85,6 +85,6 @@ async function settleBlob(
     await act.manager.update(Blob, { id: row.id }, { storageKey: publishedKey, sizeBytes, state: 'live' });
     return { id: row.id, storageKey: publishedKey };
   }
-  await reviveBlobs(act.manager, [row.id]);
+  if (row.state === 'candidate') await reviveBlobs(act.manager, [row.id]);
   return row;
 }

@@ -1,10 +1,13 @@
 import { randomUUID } from 'node:crypto';
 
-import { Upload } from '../../db/entities/content';
+import type { Upload } from '../../db/entities/content';
 import {
   deleteUpload,
+  endUpload,
   findStreamingUploads,
   findUpload,
+  insertUpload,
+  leaseUpload,
   lockUpload,
   recordProgress,
 } from '../../db/stores/uploads';
@@ -48,14 +51,14 @@ export function startUpload(
       storageKey: deps.uploadKey(uuid, 1),
       epoch: 1,
     };
-    const { identifiers } = await act.manager.insert(Upload, {
+    const id = await insertUpload(act.manager, {
       ...session,
       leaseOwner: owner,
       leaseUntilMs: isStreaming ? act.nowMs + LEASE_MS : null,
       createdAtMs: act.nowMs,
       expiresAtMs: act.nowMs + deps.uploadLifetimeMs,
     });
-    return { ...session, id: Number(identifiers[0]?.id) };
+    return { ...session, id };
   });
 }
 
@@ -92,19 +95,15 @@ export function takeUpload(
     if (isLeaseHeld(upload.leaseUntilMs, act.nowMs, LEASE_MS)) return { outcome: 'busy', receivedBytes };
     const epoch = upload.leaseOwner === owner && !isStreaming ? upload.epoch : upload.epoch + 1;
     const storageKey = isStreaming ? deps.uploadKey(uuid, epoch) : upload.storageKey;
-    await act.manager.update(
-      Upload,
-      { id: upload.id },
-      {
-        epoch,
-        leaseOwner: owner,
-        leaseUntilMs: act.nowMs + LEASE_MS,
-        expiresAtMs: act.nowMs + deps.uploadLifetimeMs,
-      },
-    );
+    await leaseUpload(act.manager, upload, {
+      epoch,
+      leaseOwner: owner,
+      leaseUntilMs: act.nowMs + LEASE_MS,
+      expiresAtMs: act.nowMs + deps.uploadLifetimeMs,
+    });
     return {
       outcome: 'taken',
-      session: { id: Number(upload.id), uuid, repositoryId: repository.id, receivedBytes, storageKey, epoch },
+      session: { id: upload.id, uuid, repositoryId: repository.id, receivedBytes, storageKey, epoch },
       abandonedKey: isStreaming ? upload.storageKey : null,
     };
   });
@@ -189,7 +188,7 @@ export function cancelUpload(
     const repository = await openForWrite(act, deps, pusher, { path, lock: 'share' });
     const upload = await lockUpload(act.manager, repository.id, uuid, act.nowMs);
     if (!upload) throw unknownUpload(uuid);
-    await act.manager.delete(Upload, { id: upload.id });
+    await endUpload(act.manager, upload);
     return { storageKey: upload.storageKey };
   });
 }

@@ -5,25 +5,30 @@ import { Blob } from '../entities/content';
 import { blobHasDigest, canonicalDigests } from './blob-digests';
 
 /** The row of a digest, locked until the transaction ends. */
-export async function lockBlob(manager: EntityManager, digest: string): Promise<Blob | null> {
-  return manager.findOne(Blob, { where: { digest }, lock: { mode: 'pessimistic_write' } });
+export async function lockBlob(manager: EntityManager, digest: string): Promise<LockedBlob | undefined> {
+  const rows = await manager.query<LockedBlob[]>(
+    `SELECT id, storage_key AS storageKey, state FROM stored_blob WHERE digest = ? FOR UPDATE`,
+    [digest],
+  );
+  return rows[0];
 }
+
+export type LockedBlob = Pick<Blob, 'id' | 'storageKey' | 'state'>;
 
 /** Adds the row unless another push did so first; whoever asks next finds one row, locked by this transaction. */
 export async function insertBlobOnce(
   manager: EntityManager,
   blob: Pick<Blob, 'digest' | 'sizeBytes' | 'storageKey' | 'createdAtMs'>,
-): Promise<Blob> {
+): Promise<LockedBlob> {
   // Takes the exclusive lock at once: INSERT IGNORE would take a shared one, and two pushers would then wait for each other.
   await manager.query(
     `INSERT INTO stored_blob (digest, size_bytes, storage_key, state, created_at_ms) VALUES (?, ?, ?, 'live', ?)
      ON DUPLICATE KEY UPDATE id = id`,
     [blob.digest, blob.sizeBytes, blob.storageKey, blob.createdAtMs],
   );
-  return manager.findOneOrFail(Blob, {
-    where: { digest: blob.digest },
-    lock: { mode: 'pessimistic_write' },
-  });
+  const row = await lockBlob(manager, blob.digest);
+  if (!row) throw new Error(`the row of ${blob.digest} is gone`);
+  return row;
 }
 
 /** Links a blob to a repository, or keeps an older link for longer. */

@@ -92,12 +92,13 @@ async function look(
 }
 
 async function commit(
-  { exchange, session, digest, announced }: Publication,
+  publication: Publication,
   keys: Pick<ReceivedBlob, 'presentKey' | 'missingKey' | 'publishedKey'>,
   registry: Registry,
 ): Promise<CommitOutcome> {
+  const { exchange, session, digest, announced } = publication;
   const { content, deps } = registry;
-  const blob = { digest, announced, sizeBytes: await sizeOf(session, keys.publishedKey, deps), ...keys };
+  const blob = { digest, announced, sizeBytes: await sizeOf(publication, deps), ...keys };
   try {
     return await commitUpload(content, exchange.pusher, exchange.path, { session, blob });
   } catch (error) {
@@ -121,11 +122,7 @@ async function discardRefused(
 }
 
 /** Published bytes may be more than the session's row had heard of when its owner died. */
-async function sizeOf(
-  session: UploadSession,
-  publishedKey: string | null,
-  { storage }: Registry['deps'],
-): Promise<number> {
+async function sizeOf({ session, publishedKey }: BlobSource, { storage }: Registry['deps']): Promise<number> {
   const published = publishedKey === null ? undefined : await storage.blobSize(publishedKey);
   return published ?? session.receivedBytes;
 }
