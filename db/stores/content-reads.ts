@@ -126,7 +126,8 @@ export async function liveTagNames(
   { last, limit, nowMs }: { last: string; limit: number; nowMs: number },
 ): Promise<string[]> {
   const rows = await pool.select<{ name: string }>(
-    `SELECT name FROM tag
+    // Deep in a repository of many tags the optimizer would rather read and sort all of them.
+    `SELECT name FROM tag FORCE INDEX (tag_current)
       WHERE repository_id = ? AND name > ? AND is_current = 1 AND (lifetime_end_ms IS NULL OR lifetime_end_ms > ?)
       ORDER BY name LIMIT ${statementLimit(limit)}`,
     [repositoryId, last, nowMs],
