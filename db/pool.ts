@@ -1,5 +1,4 @@
-import type { Pool, RowDataPacket } from 'mysql2/promise';
-import type { Pool as CallbackPool } from 'mysql2';
+import type { Pool, RowDataPacket } from 'mysql2';
 import type { DataSource } from 'typeorm';
 import type { MysqlDriver } from 'typeorm/driver/mysql/MysqlDriver.js';
 
@@ -13,11 +12,15 @@ export interface PreparedPool {
 export function preparedPool(dataSource: DataSource): PreparedPool {
   let pool: Pool | undefined;
   return {
-    async select<Row>(sql: string, values: Value[]) {
-      // The driver makes its mysql2 pool when the data source connects, and types it as any.
-      pool ??= ((dataSource.driver as MysqlDriver).pool as CallbackPool).promise();
-      const [rows] = await pool.execute<RowDataPacket[]>(sql, values);
-      return rows as Row[];
+    select<Row>(sql: string, values: Value[]) {
+      return new Promise<Row[]>((resolve, reject) => {
+        // The driver makes its mysql2 pool when the data source connects, and types it as any.
+        pool ??= (dataSource.driver as MysqlDriver).pool as Pool;
+        pool.execute<RowDataPacket[]>(sql, values, (error, rows) => {
+          if (error) reject(error);
+          else resolve(rows as Row[]);
+        });
+      });
     },
   };
 }

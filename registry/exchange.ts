@@ -5,12 +5,14 @@ import type { ClientAddress } from '../auth/client-address';
 import type { ContentDeps } from '../commands/content/content-deps';
 import type { Pusher } from '../commands/content/pusher';
 import type { PreparedPool } from '../db/pool';
+import type { ReadableBlob, StoredManifest } from '../db/stores/content-reads';
 import type { RepositoryPath } from '../model/names';
 import type { OutageLog } from '../telemetry/outage-log';
 import type { HandOver } from './blobs/hand-over';
 import type { ReadAccess } from './read-access';
 import type { RegistryDeps } from './registry-deps';
 import type { RoutePath } from './route-path';
+import type { SharedReads } from './shared-reads';
 import type { ProvenToken, RegistryTokens } from './token/registry-tokens';
 import type { UploadSessions } from './uploads/upload-sessions';
 
@@ -23,6 +25,8 @@ export interface Registry {
   tokens: RegistryTokens;
   readAccess: ReadAccess;
   sessions: UploadSessions;
+  manifestReads: SharedReads<StoredManifest | undefined>;
+  blobReads: SharedReads<ReadableBlob | undefined>;
   outages: OutageLog;
   clientAddress: ClientAddress;
   handOver: HandOver;

@@ -18,6 +18,7 @@ import { sendError } from './reply';
 import { parseRoutePath } from './route-path';
 import type { Route } from './routes';
 import { findRoute, methodsOf } from './routes';
+import { SharedReads } from './shared-reads';
 import { RegistryTokens } from './token/registry-tokens';
 import { UploadSessions } from './uploads/upload-sessions';
 import { requireWritable } from './write-gate';
@@ -74,6 +75,8 @@ function createRegistry(deps: RegistryDeps): Registry {
     tokens: new RegistryTokens(deps),
     readAccess: new ReadAccess({ dataSource, now, policy }),
     sessions: new UploadSessions(deps, content),
+    manifestReads: new SharedReads(),
+    blobReads: new SharedReads(),
     outages: new OutageLog(deps.logger),
     clientAddress: createClientAddress(config),
     handOver: createHandOver(config),

@@ -1,6 +1,5 @@
 import type { ServerResponse } from 'node:http';
 import type { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 
 import { keepBlob } from '../../commands/content/keep-blob';
 import type { ReadableBlob } from '../../db/stores/content-reads';
@@ -27,7 +26,9 @@ export async function getBlob(exchange: ReadExchange, registry: Registry): Promi
   const { req, res, route, repositoryId } = exchange;
   const digest = route.reference;
   if (!isDigest(digest)) throw new RegistryError('DIGEST_INVALID', { digest }, { message: 'not a digest' });
-  const blob = await blobInRepository(registry.pool, repositoryId, digest, registry.deps.now());
+  const blob = await registry.blobReads.run(`${repositoryId} ${digest}`, () =>
+    blobInRepository(registry.pool, repositoryId, digest, registry.deps.now()),
+  );
   if (!blob && !isEverywhere(exchange, digest)) throw new RegistryError('BLOB_UNKNOWN', { digest });
   if (blob) await keepForPush(exchange, registry, blob);
   const headers = headersOf(exchange, digest);
@@ -96,11 +97,12 @@ async function sendBlob(
       return;
     }
     if (await sendElsewhere(exchange, registry, blob, reply)) return;
-    const { stream, sizeBytes } = await storage.readBlob(blob.storageKey, reply.span);
+    const { stream, sizeBytes, sendTo } = await storage.readBlob(blob.storageKey, reply.span);
     requireWhole(blob, sizeBytes, stream);
     sendHead(res, reply.status, { ...reply.headers, 'Content-Length': lengthOf(reply.span) });
     res.setTimeout(IDLE_LIMIT_MS, () => res.destroy());
-    await pipeline(stream, res);
+    // A reader that hangs up ends the sending with an error, which nobody is left to be told of.
+    await sendTo(res);
   } catch (error) {
     if (!(error instanceof BlobMissingError)) throw error;
     logger.error({ err: error, key: blob.storageKey }, 'the bytes of a blob are missing');

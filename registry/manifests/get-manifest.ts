@@ -30,13 +30,17 @@ export async function getManifest(exchange: ReadExchange, registry: Registry): P
 
 function find(
   { req, repositoryId }: ReadExchange,
-  { pool, deps }: Registry,
+  { pool, deps, manifestReads }: Registry,
   reference: Reference,
 ): Promise<StoredManifest | undefined> {
   const withBody = req.method !== 'HEAD';
-  return reference.kind === 'tag'
-    ? manifestByTag(pool, repositoryId, reference.tag, { nowMs: deps.now(), withBody })
-    : manifestByDigest(pool, repositoryId, reference.digest, { withBody });
+  const name = reference.kind === 'tag' ? reference.tag : reference.digest;
+  // Only a digest has a colon, so the key names one of them.
+  return manifestReads.run(`${repositoryId} ${withBody} ${name}`, () =>
+    reference.kind === 'tag'
+      ? manifestByTag(pool, repositoryId, reference.tag, { nowMs: deps.now(), withBody })
+      : manifestByDigest(pool, repositoryId, reference.digest, { withBody }),
+  );
 }
 
 async function missing(

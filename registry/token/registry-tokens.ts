@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash as digestOf } from 'node:crypto';
 
 import { SignJWT, decodeProtectedHeader, jwtVerify } from 'jose';
 import { z } from 'zod';
@@ -72,7 +72,7 @@ export class RegistryTokens {
 
   /** Undefined for a token that is not ours, was made for another service, or has expired. */
   async verify(jwt: string): Promise<ProvenToken | undefined> {
-    const hash = createHash('sha256').update(jwt).digest('base64url');
+    const hash = digestOf('sha256', jwt, 'base64url');
     const known = this.verified.get(hash);
     if (known) {
       if (this.isTimely(known)) return known;
