@@ -1,5 +1,5 @@
-import type { Pool, RowDataPacket } from 'mysql2';
-import type { DataSource } from 'typeorm';
+import type { Pool, PoolConnection, QueryResult, RowDataPacket } from 'mysql2';
+import type { DataSource, EntityManager } from 'typeorm';
 import type { MysqlDriver } from 'typeorm/driver/mysql/MysqlDriver.js';
 
 type Value = string | number | null | Buffer;
@@ -23,6 +23,22 @@ export function preparedPool(dataSource: DataSource): PreparedPool {
       });
     },
   };
+}
+
+/**
+ * A statement of the steps of a push, on the connection of the manager's transaction and past TypeORM, which takes longer over it
+ * than the server does. Prepared once for each connection, so its text must not vary.
+ */
+export async function execute<Result>(manager: EntityManager, sql: string, values: Value[]): Promise<Result> {
+  const { queryRunner } = manager;
+  if (!queryRunner) return manager.query<Result>(sql, values);
+  const connection = (await queryRunner.connect()) as PoolConnection;
+  return new Promise((resolve, reject) => {
+    connection.execute<QueryResult & Result>(sql, values, (error, result) => {
+      if (error) reject(error);
+      else resolve(result);
+    });
+  });
 }
 
 /**

@@ -3,6 +3,7 @@ import type { EntityManager } from 'typeorm';
 import type { RepositoryPath } from '../../model/names';
 import type { AccountKind, RepositoryRole, RepositoryState, TeamRole, Visibility } from '../../model/roles';
 import { REPOSITORY_ROLES, TEAM_ROLES } from '../../model/roles';
+import { execute } from '../pool';
 
 export interface NamespaceFacts {
   id: number;
@@ -81,7 +82,8 @@ export async function findRepositoryFacts(
   accountId: number | null,
   path: RepositoryPath,
 ): Promise<RepositoryFacts | undefined> {
-  const rows = await manager.query<RepositoryRow[]>(
+  const rows = await execute<RepositoryRow[]>(
+    manager,
     `SELECT ${CALLER_COLUMNS}, r.id AS repositoryId, r.uuid, r.visibility, r.state,
        (SELECT p.role FROM repository_permission p
          WHERE p.repository_id = r.id AND p.account_id = me.id) AS directRole,
@@ -107,7 +109,8 @@ export async function lockRepository(
   mode: 'share' | 'update',
 ): Promise<void> {
   // The state is in no index, so InnoDB locks the row itself and not only an entry of the index.
-  await manager.query(
+  await execute<unknown>(
+    manager,
     `SELECT r.state FROM repository r
      WHERE r.namespace_id = (SELECT ns.id FROM account ns WHERE ns.name = ?) AND r.name = ?
      ${mode === 'update' ? 'FOR UPDATE' : 'LOCK IN SHARE MODE'}`,

@@ -1,12 +1,14 @@
 import type { EntityManager } from 'typeorm';
 
 import type { BlobState, RepositoryBlob } from '../entities/content';
+import { execute } from '../pool';
 import { Blob } from '../entities/content';
 import { blobHasDigest, canonicalDigests } from './blob-digests';
 
 /** The row of a digest, locked until the transaction ends. */
 export async function lockBlob(manager: EntityManager, digest: string): Promise<LockedBlob | undefined> {
-  const rows = await manager.query<LockedBlob[]>(
+  const rows = await execute<LockedBlob[]>(
+    manager,
     `SELECT id, storage_key AS storageKey, state FROM stored_blob WHERE digest = ? FOR UPDATE`,
     [digest],
   );
@@ -21,7 +23,8 @@ export async function insertBlobOnce(
   blob: Pick<Blob, 'digest' | 'sizeBytes' | 'storageKey' | 'createdAtMs'>,
 ): Promise<LockedBlob> {
   // Takes the exclusive lock at once: INSERT IGNORE would take a shared one, and two pushers would then wait for each other.
-  await manager.query(
+  await execute<unknown>(
+    manager,
     `INSERT INTO stored_blob (digest, size_bytes, storage_key, state, created_at_ms) VALUES (?, ?, ?, 'live', ?)
      ON DUPLICATE KEY UPDATE id = id`,
     [blob.digest, blob.sizeBytes, blob.storageKey, blob.createdAtMs],
@@ -36,7 +39,8 @@ export async function holdBlob(
   manager: EntityManager,
   link: Pick<RepositoryBlob, 'repositoryId' | 'blobId' | 'holdUntilMs'>,
 ): Promise<void> {
-  await manager.query(
+  await execute<unknown>(
+    manager,
     `INSERT INTO repository_blob (repository_id, blob_id, hold_until_ms) VALUES (?, ?, ?)
      ON DUPLICATE KEY UPDATE hold_until_ms = GREATEST(hold_until_ms, VALUES(hold_until_ms))`,
     [link.repositoryId, link.blobId, link.holdUntilMs],

@@ -1,4 +1,5 @@
 import type { EntityManager } from 'typeorm';
+import { execute } from '../pool';
 
 const TOKEN_TABLES = { oauth: 'oauth_token', app: 'app_token' } as const;
 
@@ -14,7 +15,8 @@ export async function storedCredential(
   manager: EntityManager,
   accountId: number,
 ): Promise<StoredCredential | undefined> {
-  const rows = await manager.query<StoredCredential[]>(
+  const rows = await execute<StoredCredential[]>(
+    manager,
     `SELECT enabled, superuser, password_hash AS passwordHash, robot_token AS robotToken FROM account WHERE id = ?`,
     [accountId],
   );

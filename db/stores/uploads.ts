@@ -3,12 +3,14 @@ import { IsNull, LessThanOrEqual, Not } from 'typeorm';
 
 import { Upload } from '../entities/content';
 import { repeatOnLockConflict } from '../lock-conflict';
+import { execute } from '../pool';
 
 // Written SQL: these statements run for every blob that is pushed (performance spec 6).
 
 /** Its id. */
 export async function insertUpload(manager: EntityManager, upload: Omit<Upload, 'id'>): Promise<number> {
-  const { insertId } = await manager.query<{ insertId: number }>(
+  const { insertId } = await execute<{ insertId: number }>(
+    manager,
     `INSERT INTO upload (uuid, repository_id, received_bytes, storage_key, epoch, lease_owner, lease_until_ms,
        created_at_ms, expires_at_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     [
@@ -45,7 +47,7 @@ export async function lockUpload(
   uuid: string,
   nowMs: number,
 ): Promise<OpenUpload | undefined> {
-  const rows = await manager.query<OpenUpload[]>(`${FIND_UPLOAD} FOR UPDATE`, [uuid, repositoryId, nowMs]);
+  const rows = await execute<OpenUpload[]>(manager, `${FIND_UPLOAD} FOR UPDATE`, [uuid, repositoryId, nowMs]);
   return sessionOf(rows, uuid);
 }
 
@@ -60,7 +62,8 @@ export async function leaseUpload(
   { id }: OpenUpload,
   lease: Pick<Upload, 'epoch' | 'leaseOwner' | 'leaseUntilMs' | 'expiresAtMs'>,
 ): Promise<void> {
-  await manager.query(
+  await execute<unknown>(
+    manager,
     `UPDATE upload SET epoch = ?, lease_owner = ?, lease_until_ms = ?, expires_at_ms = ? WHERE id = ?`,
     [lease.epoch, lease.leaseOwner, lease.leaseUntilMs, lease.expiresAtMs, id],
   );
@@ -68,7 +71,7 @@ export async function leaseUpload(
 
 /** Ends a locked session. */
 export async function endUpload(manager: EntityManager, { id }: OpenUpload): Promise<void> {
-  await manager.query(`DELETE FROM upload WHERE id = ?`, [id]);
+  await execute<unknown>(manager, `DELETE FROM upload WHERE id = ?`, [id]);
 }
 
 export interface UploadProgress {
