@@ -12,7 +12,7 @@ access log. It starts everything it needs and ends it again.
   --cells <words>  only cells whose name contains one of these words, separated by commas
   --processes <n>  processes of serve; one for each core by default
   --folder <path>  where both sides keep their bytes; the temporary folder by default
-  --quick          three short rounds without blobs of 1 GiB: some two minutes, gives no verdict
+  --quick          three short rounds without what moves 1 GiB at a time: some two minutes, no verdict
   --json <file>    where the figures go; bench/registry/result.json by default
   --help
 
