@@ -8,6 +8,7 @@ import { requireSecretKey } from '../db/secret-key';
 import type { OutboxState } from '../db/stores/outbox';
 import { outboxState } from '../db/stores/outbox';
 import { createStorage } from '../storage/create-storage';
+import { PROBE_OBJECTS } from '../storage/keys';
 import type { Command } from './command';
 import { print } from './command';
 import { reasonOf, withDatabase } from './database';
@@ -99,7 +100,7 @@ function checkOutbox({ waiting, parked }: OutboxState, ageMs: number | null): Ch
 }
 
 async function checkStorage(config: Config): Promise<CheckResult> {
-  const key = `objects/checks/${randomUUID()}`;
+  const key = `${PROBE_OBJECTS}${randomUUID()}`;
   try {
     const storage = await createStorage(config);
     await storage.putObject(key, Buffer.from('slipway'));

@@ -60,6 +60,8 @@ export interface StoredFile {
   kind: KeyKind | 'temporary' | 'unknown';
   /** As it is now; undefined when it has gone. */
   look: () => Promise<FileState | undefined>;
+  /** For one who knows that nobody needs it; nothing when it has gone. */
+  remove: () => Promise<void>;
 }
 
 export interface FileState {

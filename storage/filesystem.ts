@@ -208,7 +208,7 @@ export class FilesystemStorage implements Storage {
       for await (const path of walkFolder(join(this.rootPath, folder))) {
         const key = relative(this.rootPath, path);
         const kind = kindOfKey(key) ?? (TEMPORARY.test(key) ? 'temporary' : 'unknown');
-        yield { key, kind, look: () => stateOf(path) };
+        yield { key, kind, look: () => stateOf(path), remove: () => removeIfThere(path) };
       }
     }
   }

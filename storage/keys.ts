@@ -5,6 +5,9 @@ const BLOB_KEY =
 const UPLOAD_KEY = /^uploads\/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.\d{1,15}$/;
 const OBJECT_KEY = /^objects(\/[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}){1,8}$/;
 
+/** Objects that a health check writes and removes again. */
+export const PROBE_OBJECTS = 'objects/checks/';
+
 const PATTERNS = { blob: BLOB_KEY, upload: UPLOAD_KEY, object: OBJECT_KEY };
 export type KeyKind = keyof typeof PATTERNS;
 

@@ -17,6 +17,7 @@ import { createMailer } from '../activities/deliver/mailer';
 import { ReceiverPlaces } from '../activities/deliver/receiver-places';
 import { createOrphanActivities } from '../activities/maintain/orphans';
 import { createPurgeActivities } from '../activities/maintain/purge';
+import { createSweepStorageActivities } from '../activities/maintain/sweep-storage';
 import { createScanActivities, createScanPlanActivities } from '../activities/scan/activities';
 import { AdvisoryRefresher } from '../activities/scan/advisory-refresher';
 import type { BuildDeps } from '../commands/builds/build-deps';
@@ -133,6 +134,7 @@ const HOSTS: Record<HostedQueue, (context: WorkerContext) => Hosted[]> = {
           storage: context.storage,
           now: context.now,
         }),
+        ...createSweepStorageActivities(context),
       },
       maxConcurrentActivityTaskExecutions: 20,
       shutdownGraceTime: '10s',

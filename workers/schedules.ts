@@ -40,6 +40,13 @@ function recurring({ WORKFLOW_TIMINGS: timings, ADVISORIES_REFRESH_INTERVAL }: S
       timeoutMs: HOUR_MS,
     },
     {
+      id: 'sweep-storage',
+      workflow: 'sweepStorage',
+      everyMs: timings.sweepStorageEveryMs ?? 24 * HOUR_MS,
+      summary: 'removes files that crashes left in storage',
+      timeoutMs: 12 * HOUR_MS,
+    },
+    {
       id: 'update-advisories',
       workflow: 'updateAdvisories',
       everyMs: timings.updateAdvisoriesEveryMs ?? parseDurationMs(ADVISORIES_REFRESH_INTERVAL) ?? 30_000,

@@ -1,11 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
-import { In } from 'typeorm';
-
-import { Upload } from '../../db/entities/content';
-import { knownStorageKeys } from '../../db/stores/integrity';
+import type { UploadLeftover } from '../../db/stores/leftovers';
+import { blobsWithoutRow, uploadLeftovers } from '../../db/stores/leftovers';
 import type { FileState, StoredFile } from '../../storage/driver';
-import { publisherOf, readUploadKey } from '../../storage/keys';
+import { PROBE_OBJECTS, publisherOf, readUploadKey } from '../../storage/keys';
 import type { FsckRun } from './run';
 import { reportFinding } from './run';
 
@@ -76,8 +74,8 @@ async function oldOnes(
 async function suspectsAmong(run: FsckRun, files: readonly StoredFile[]): Promise<Suspect[]> {
   const ofKind = (kind: StoredFile['kind']) => files.filter((file) => file.kind === kind);
   return [
-    ...(await blobsWithoutRow(run, ofKind('blob'))),
-    ...(await uploadsWithoutSession(run, ofKind('upload'))),
+    ...(await blobSuspects(run, ofKind('blob'))),
+    ...(await uploadSuspects(run, ofKind('upload'))),
     ...ofKind('object').filter(isProbe).map(asSuspect('`slipway check` left it behind')),
     ...ofKind('temporary').map(asSuspect('a call that was cut short left it behind')),
     ...ofKind('unknown').map(asSuspect('it has no name of ours')),
@@ -87,48 +85,25 @@ async function suspectsAmong(run: FsckRun, files: readonly StoredFile[]): Promis
 const asSuspect = (problem: string) => (file: StoredFile) => ({ file, problem });
 
 function isProbe({ key }: StoredFile): boolean {
-  return key.startsWith('objects/checks/');
+  return key.startsWith(PROBE_OBJECTS);
 }
 
-async function blobsWithoutRow({ dataSource }: FsckRun, files: readonly StoredFile[]): Promise<Suspect[]> {
-  const { manager } = dataSource;
-  const known = await knownStorageKeys(
-    manager,
-    files.map(({ key }) => key),
-  );
-  const left = files.filter(({ key }) => !known.has(key));
-  if (left.length === 0) return [];
-  // Published, and its client may still come back to have that recorded.
-  const publishers = left.map(({ key }) => publisherOf(key));
-  const sessions = await manager.find(Upload, {
-    select: { id: true, uuid: true },
-    where: [
-      { id: In(publishers.filter((publisher) => typeof publisher === 'number')) },
-      { uuid: In(publishers.filter((publisher) => typeof publisher === 'string')) },
-    ],
-  });
-  const open = new Set<number | string>(sessions.flatMap(({ id, uuid }) => [id, uuid]));
-  return left
-    .filter(({ key }) => !open.has(publisherOf(key)))
-    .map(asSuspect('no blob of the database lies there'));
+async function blobSuspects({ dataSource }: FsckRun, files: readonly StoredFile[]): Promise<Suspect[]> {
+  const blobs = files.map(({ key }) => ({ key, publisher: publisherOf(key) }));
+  const orphans = await blobsWithoutRow(dataSource.manager, blobs);
+  return files.filter(({ key }) => orphans.has(key)).map(asSuspect('no blob of the database lies there'));
 }
 
-async function uploadsWithoutSession(
-  { dataSource }: FsckRun,
-  files: readonly StoredFile[],
-): Promise<Suspect[]> {
-  if (files.length === 0) return [];
-  const named = files.map((file) => ({ file, ...readUploadKey(file.key) }));
-  const sessions = await dataSource.manager.find(Upload, {
-    select: { uuid: true, epoch: true, storageKey: true },
-    where: { uuid: In([...new Set(named.map(({ uuid }) => uuid))]) },
-  });
-  const byUuid = new Map(sessions.map((session) => [session.uuid, session]));
-  return named.flatMap(({ file, uuid, epoch }) => {
-    const session = byUuid.get(uuid);
-    if (!session) return { file, problem: 'its upload session is gone' };
-    // Whoever takes a session over writes under its new epoch before the row names that file.
-    if (session.storageKey === file.key || session.epoch === epoch) return [];
-    return { file, problem: 'an earlier owner of its upload session left it behind' };
+const UPLOAD_PROBLEMS: Record<UploadLeftover, string> = {
+  'session-gone': 'its upload session is gone',
+  'earlier-owner': 'an earlier owner of its upload session left it behind',
+};
+
+async function uploadSuspects({ dataSource }: FsckRun, files: readonly StoredFile[]): Promise<Suspect[]> {
+  const uploads = files.map(({ key }) => ({ key, ...readUploadKey(key) }));
+  const leftovers = await uploadLeftovers(dataSource.manager, uploads);
+  return files.flatMap((file) => {
+    const why = leftovers.get(file.key);
+    return why ? { file, problem: UPLOAD_PROBLEMS[why] } : [];
   });
 }

@@ -172,16 +172,6 @@ export async function knownDigests(manager: EntityManager, digests: readonly str
   return new Set(rows.map(({ digest }) => digest));
 }
 
-/** Those of the keys that a row names. */
-export async function knownStorageKeys(
-  manager: EntityManager,
-  keys: readonly string[],
-): Promise<Set<string>> {
-  if (keys.length === 0) return new Set();
-  const rows = await manager.find(Blob, { select: { storageKey: true }, where: { storageKey: In(keys) } });
-  return new Set(rows.map(({ storageKey }) => storageKey));
-}
-
 export interface TagName {
   namespace: string;
   repository: string;

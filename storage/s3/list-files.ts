@@ -18,7 +18,8 @@ export async function* listFiles(stores: ListedStores): AsyncGenerator<StoredFil
   for (const folder of FOLDERS) {
     for await (const key of listing.keys(folder)) {
       const kind = kindOfKey(key) ?? 'unknown';
-      yield { key, kind, look: () => (kind === 'upload' ? records : objects).look(key) };
+      const place = kind === 'upload' ? records : objects;
+      yield { key, kind, look: () => place.look(key), remove: () => place.remove(key) };
     }
   }
   for (const folder of FOLDERS) {
@@ -33,10 +34,13 @@ export async function* listFiles(stores: ListedStores): AsyncGenerator<StoredFil
 async function fileOf(stores: ListedStores, multipart: BegunMultipart): Promise<StoredFile | undefined> {
   const { key } = multipart;
   const look = () => lookAt(stores, multipart);
+  const remove = () => stores.multiparts.abort(multipart);
   const upload = uploadKeyOfBlob(key);
-  if (upload === undefined) return { key, kind: kindOfKey(key) === 'object' ? 'temporary' : 'unknown', look };
+  if (upload === undefined) {
+    return { key, kind: kindOfKey(key) === 'object' ? 'temporary' : 'unknown', look, remove };
+  }
   const isRecorded = (await stores.records.look(upload)) !== undefined;
-  return isRecorded ? undefined : { key: upload, kind: 'upload', look };
+  return isRecorded ? undefined : { key: upload, kind: 'upload', look, remove };
 }
 
 async function lookAt(

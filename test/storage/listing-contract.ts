@@ -47,7 +47,8 @@ export function describeListing(name: string, open: () => Promise<Storage>): voi
       }
       await storage.deleteBlob(blob);
       await storage.discardUpload(open);
-      await storage.deleteObject(object);
+      await files.get(object)?.remove();
+      await files.get(blob)?.remove();
       const left = await listed();
       for (const [key] of expected) {
         assert.equal(await files.get(key)?.look(), undefined);

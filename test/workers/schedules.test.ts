@@ -30,6 +30,7 @@ describe('reconcileSchedules', function () {
     await reconcileSchedules(client, { ...CONFIG, WORKFLOW_TIMINGS: {} });
     assert.equal(await everyMs('reap-orphans'), 30_000);
     assert.equal(await everyMs('purge-expired'), 3_600_000);
+    assert.equal(await everyMs('sweep-storage'), 86_400_000);
     await reconcileSchedules(client, { ...CONFIG, WORKFLOW_TIMINGS: { purgeExpiredEveryMs: 60_000 } });
     assert.equal(await everyMs('purge-expired'), 60_000);
     const { action, policies } = await client.schedule.getHandle('maintenance:reap-orphans').describe();

@@ -13,6 +13,7 @@ const WORKFLOW_TYPES = [
   'purgeExpired',
   'reapOrphans',
   'scanManifest',
+  'sweepStorage',
   'updateAdvisories',
 ];
 

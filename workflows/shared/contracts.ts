@@ -88,3 +88,8 @@ export interface ReapOrphansInput {
 export interface PurgeExpiredInput {
   timings?: Timings;
 }
+
+/** Started by a schedule every day. */
+export interface SweepStorageInput {
+  timings?: Timings;
+}
