@@ -21,6 +21,7 @@ import { findRoute, methodsOf } from './routes';
 import { SharedReads } from './shared-reads';
 import { RegistryTokens } from './token/registry-tokens';
 import { UploadSessions } from './uploads/upload-sessions';
+import { answerV1 } from './v1/answer-v1';
 import { requireWritable } from './write-gate';
 
 interface HandlerOptions {
@@ -28,7 +29,7 @@ interface HandlerOptions {
   awaitsContinue?: boolean;
 }
 
-/** Answers requests below `/v2`; false, and nothing done, for all others. */
+/** Answers requests below `/v2` and `/v1`; false, and nothing done, for all others. */
 export type RegistryHandler = (
   req: IncomingMessage,
   res: ServerResponse,
@@ -40,7 +41,7 @@ export function createRegistryHandler(deps: RegistryDeps): RegistryHandler {
   const registry = createRegistry(deps);
   return (req, res, { awaitsContinue = false } = {}) => {
     const url = req.url ?? '';
-    if (!/^\/v2(?:[/?]|$)/.test(url)) return false;
+    if (!/^\/v[12](?:[/?]|$)/.test(url)) return false;
     let isWaiting = awaitsContinue;
     const acceptBody = () => {
       if (isWaiting) res.writeContinue();
@@ -90,7 +91,8 @@ interface Incoming extends Pick<Exchange, 'req' | 'res' | 'acceptBody'> {
 async function answer(registry: Registry, incoming: Incoming): Promise<void> {
   const { req, res } = incoming;
   try {
-    await dispatch(registry, incoming);
+    if (incoming.url.startsWith('/v1')) await answerV1(incoming, registry);
+    else await dispatch(registry, incoming);
   } catch (error) {
     if (res.destroyed || req.errored) return;
     sendError(req, res, refusalOf(registry, req, error));

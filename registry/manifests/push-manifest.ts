@@ -11,7 +11,7 @@ import { RegistryError } from '../errors';
 import type { Registry, RepositoryExchange } from '../exchange';
 import { sendEmpty } from '../reply';
 import { warningHeaders } from '../warnings';
-import { readBody } from './read-body';
+import { readBody } from '../read-body';
 import { readConfigLabels } from './read-config-labels';
 import type { Reference } from './reference';
 import { parseReference } from './reference';

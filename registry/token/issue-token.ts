@@ -1,11 +1,10 @@
 import type { IncomingMessage } from 'node:http';
 
-import { authenticateBasic, parseBasicHeader } from '../../auth/basic';
+import { parseBasicHeader } from '../../auth/basic';
 import { credentialProof } from '../../auth/credential-proof';
 import type { Identity } from '../../auth/identity';
 import { ANONYMOUS } from '../../auth/identity';
 import { actorOf } from '../../commands/caller';
-import { recordLoginFailure } from '../../commands/accounts/record-login-failure';
 import { recordLogin } from '../../commands/content/record-login';
 import { unauthorized } from '../challenge';
 import { RegistryError } from '../errors';
@@ -13,6 +12,7 @@ import type { Exchange, Registry } from '../exchange';
 import { sendJson } from '../reply';
 import { isReadOnly } from '../write-gate';
 import { decideGrants } from './decide-grants';
+import { logIn } from './log-in';
 import { parseScopes } from './scopes';
 
 /** `GET /v2/auth` (registry spec 9). What is not permitted is left out of the grant, it is no error. */
@@ -60,37 +60,15 @@ function audienceOf(query: URLSearchParams, host: string): string {
   return service;
 }
 
-async function identify(
-  req: IncomingMessage,
-  { deps, content, clientAddress }: Registry,
-  hasScope: boolean,
-): Promise<Identity> {
+async function identify(req: IncomingMessage, registry: Registry, hasScope: boolean): Promise<Identity> {
+  const { config } = registry.deps;
   const header = req.headers.authorization;
   if (header === undefined) {
-    if (hasScope && deps.config.FEATURE_ANONYMOUS_ACCESS) return ANONYMOUS;
-    throw unauthorized(deps.config, {});
+    if (hasScope && config.FEATURE_ANONYMOUS_ACCESS) return ANONYMOUS;
+    throw unauthorized(config, {});
   }
+  const refuse = (message: string) => unauthorized(config, {}, message);
   const credentials = parseBasicHeader(header);
-  if (!credentials) throw unauthorized(deps.config, {}, 'the Authorization header is not of the kind Basic');
-  const ip = clientAddress(req);
-  const result = await authenticateBasic(deps, credentials, ip);
-  switch (result.outcome) {
-    case 'accepted':
-      return result.identity;
-    case 'throttled':
-      throw new RegistryError(
-        'TOOMANYREQUESTS',
-        {},
-        { message: result.message, headers: { 'Retry-After': String(result.retryAfterS) } },
-      );
-    case 'refused':
-      if (deps.config.ACTION_LOG_AUDIT_LOGIN_FAILURES && !isReadOnly(deps.config)) {
-        const { username } = credentials;
-        const failure = { username, message: result.message, userAgent: req.headers['user-agent'] };
-        await recordLoginFailure(content, ip, { type: 'v2auth', ...failure });
-      }
-      throw unauthorized(deps.config, {}, result.message);
-    default:
-      return result satisfies never;
-  }
+  if (!credentials) throw refuse('the Authorization header is not of the kind Basic');
+  return logIn({ req, credentials, refuse }, registry);
 }

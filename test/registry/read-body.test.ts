@@ -4,13 +4,13 @@ import { createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 import { RegistryError } from '../../registry/errors';
-import { readBody } from '../../registry/manifests/read-body';
+import { readBody } from '../../registry/read-body';
 
 describe('the body of a manifest', () => {
   it('is given up with 408 when its client stays silent in the middle', async () => {
     const statuses: unknown[] = [];
     const server = createServer((req, res) => {
-      readBody(req, 1000, 50).then(
+      readBody(req, 1000, { idleMs: 50 }).then(
         () => res.end(),
         (error: unknown) => {
           statuses.push(error instanceof RegistryError ? error.status : error);
