@@ -23,6 +23,12 @@ export interface StoredBytes {
   sizeBytes: number;
 }
 
+export interface BlobFile {
+  /** Below the storage folder. */
+  path: string;
+  sizeBytes: number;
+}
+
 export interface AppendOptions {
   /** More bytes than this reject with `UploadLimitError`. */
   limitBytes?: number;
@@ -104,8 +110,8 @@ export interface Storage {
   blobSize(key: string): Promise<number | undefined>;
   /** An address from which whoever has it may read the blob for some minutes; undefined where the driver has none. */
   blobLink(key: string): Promise<string | undefined>;
-  /** Path of the blob's file below the storage folder, for who shares it; undefined where blobs are no files. Throws `BlobMissingError`. */
-  blobFile(key: string): Promise<string | undefined>;
+  /** The blob's file, for who shares the folder; undefined where blobs are no files. Throws `BlobMissingError`. */
+  blobFile(key: string): Promise<BlobFile | undefined>;
   /** Nothing to delete is no error. */
   deleteBlob(key: string): Promise<void>;
 

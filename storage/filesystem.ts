@@ -7,7 +7,7 @@ import type { Writable } from 'node:stream';
 import { Readable } from 'node:stream';
 
 import { createBlockStream } from './block-stream';
-import type { ByteRange, FileState, Storage, StoredBytes, StoredFile } from './driver';
+import type { BlobFile, ByteRange, FileState, Storage, StoredBytes, StoredFile } from './driver';
 import { SMALL_BLOB_BYTES } from './driver';
 import { DurableFolders } from './durable-folders';
 import { BlobMissingError, UploadMissingError } from './errors';
@@ -161,9 +161,10 @@ export class FilesystemStorage implements Storage {
     return Promise.resolve(undefined);
   }
 
-  async blobFile(key: string): Promise<string> {
-    if ((await this.blobSize(key)) === undefined) throw new BlobMissingError(key);
-    return key;
+  async blobFile(key: string): Promise<BlobFile> {
+    const sizeBytes = await this.blobSize(key);
+    if (sizeBytes === undefined) throw new BlobMissingError(key);
+    return { path: key, sizeBytes };
   }
 
   deleteBlob(key: string): Promise<void> {

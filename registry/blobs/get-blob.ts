@@ -114,12 +114,12 @@ async function sendBlob(
 async function sendElsewhere(
   exchange: ReadExchange,
   { deps, handOver }: Registry,
-  { storageKey }: ReadableBlob,
+  blob: ReadableBlob,
   { status }: BlobReply,
 ): Promise<boolean> {
   const { req, res, route } = exchange;
   const digest = route.reference;
-  const link = deps.config.FEATURE_PROXY_STORAGE ? undefined : await deps.storage.blobLink(storageKey);
+  const link = deps.config.FEATURE_PROXY_STORAGE ? undefined : await deps.storage.blobLink(blob.storageKey);
   if (link !== undefined) {
     // The client asks the store for its range; the address is signed for a while, so nobody may keep it.
     sendEmpty(res, 307, { 'Docker-Content-Digest': digest, 'Cache-Control': 'no-store', Location: link });
@@ -128,10 +128,15 @@ async function sendElsewhere(
   const location = handOver(req);
   // A range that we leave out of account a proxy may not: it cuts the file itself.
   if (location === undefined || (req.headers.range !== undefined && status !== 206)) return false;
-  const file = await deps.storage.blobFile(storageKey);
+  const file = await deps.storage.blobFile(blob.storageKey);
   if (file === undefined) return false;
+  requireWhole(blob, file.sizeBytes);
   // That it takes ranges, the proxy says itself.
-  sendEmpty(res, 200, { ...headersOf(exchange, digest), ...BINARY, 'X-Accel-Redirect': location + file });
+  sendEmpty(res, 200, {
+    ...headersOf(exchange, digest),
+    ...BINARY,
+    'X-Accel-Redirect': location + file.path,
+  });
   return true;
 }
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import type { RequestOptions, Server } from 'node:http';
 import { createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -167,12 +167,15 @@ describe('blobs that nginx sends, as it is shipped,', function () {
       assert.equal(proxy.body.length, 0);
     });
 
-    it('tells that the bytes are missing as serve does, and sends small blobs through it', async () => {
+    it('tells that bytes are missing or cut short as serve does, and sends small blobs through it', async () => {
       const lost = await client.pushBlob(repository, randomBytes(MIB));
       const { storageKey } = await serves.dataSource.manager.findOneByOrFail(Blob, { digest: lost });
-      rmSync(join(serves.storagePath, 'storage', storageKey));
-      const answer = await client.expect(404, 'GET', `/v2/${repository}/blobs/${lost}`);
-      assert.deepEqual(await codesOf(answer), ['BLOB_UNKNOWN']);
+      const file = join(serves.storagePath, 'storage', storageKey);
+      for (const damage of [() => truncateSync(file, MIB - 1), () => rmSync(file)]) {
+        damage();
+        const answer = await client.expect(404, 'GET', `/v2/${repository}/blobs/${lost}`);
+        assert.deepEqual(await codesOf(answer), ['BLOB_UNKNOWN']);
+      }
       const small = await client.pushBlob(repository, 'small');
       const token = await client.token(`repository:${repository}:pull,push`);
       const headers = { ...offer, authorization: `Bearer ${token}` };

@@ -95,7 +95,8 @@ describe('FilesystemStorage', () => {
     const from = uploadKey(randomUUID(), 1);
     await writeFile(join(root, from), 'bytes');
     const stored = await storage.publish(from, blobKey('sha256', 'cd'.repeat(32), 1));
-    assert.equal(await readFile(join(root, await storage.blobFile(stored)), 'utf8'), 'bytes');
+    const { path, sizeBytes } = await storage.blobFile(stored);
+    assert.deepEqual([await readFile(join(root, path), 'utf8'), sizeBytes], ['bytes', 5]);
     assert.equal(await storage.blobLink(stored), undefined);
     await storage.deleteBlob(stored);
     await assert.rejects(storage.blobFile(stored), BlobMissingError);
