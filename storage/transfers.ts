@@ -34,7 +34,7 @@ export class Transfers {
 
   /** Blocks are used again, as the collector lets tens of megabytes of dead ones stand otherwise. */
   takeBlock(sizeBytes: number): Buffer {
-    const index = this.freeBlocks.findIndex((block) => block.length === sizeBytes);
+    const index = this.freeBlocks.findLastIndex((block) => block.length === sizeBytes);
     const [block] = index < 0 ? [] : this.freeBlocks.splice(index, 1);
     if (block) this.freeBytes -= sizeBytes;
     return block ?? Buffer.allocUnsafeSlow(sizeBytes);
@@ -42,8 +42,9 @@ export class Transfers {
 
   /** Only for a block that nobody reads or writes any more. */
   giveBack(block: Buffer): void {
-    if (this.freeBytes + block.length > LARGEST_POOL_BYTES) return;
     this.freeBlocks.push(block);
     this.freeBytes += block.length;
+    // The oldest go first: when transfers become many, the large blocks of before must make room for small ones.
+    while (this.freeBytes > LARGEST_POOL_BYTES) this.freeBytes -= this.freeBlocks.shift()?.length ?? 0;
   }
 }

@@ -37,4 +37,14 @@ describe('Transfers', () => {
     const again = many.map((block) => transfers.takeBlock(block.length));
     assert.equal(again.filter((block) => many.includes(block)).length, 8);
   });
+
+  it('keeps blocks of the size that is in use, whatever it kept before', () => {
+    const transfers = new Transfers();
+    const large = Array.from({ length: 8 }, () => transfers.takeBlock(1024 * KIB));
+    for (const block of large) transfers.giveBack(block);
+    const small = Array.from({ length: 100 }, () => transfers.takeBlock(64 * KIB));
+    for (const block of small) transfers.giveBack(block);
+    const again = small.map(() => transfers.takeBlock(64 * KIB));
+    assert.ok(again.every((block) => small.includes(block)));
+  });
 });

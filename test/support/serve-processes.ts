@@ -21,6 +21,8 @@ export interface ServeProcesses {
   storagePath: string;
   dataSource: DataSource;
   start(index: number, env?: NodeJS.ProcessEnv): Promise<void>;
+  /** Of the process that was started; it may have started others. */
+  pid(index: number): number;
   stop(index: number, signal: NodeJS.Signals): Promise<void>;
   /** Answers when it has ended, whoever ended it. */
   ended(index: number): Promise<void>;
@@ -75,6 +77,7 @@ export async function startServeProcesses(
         if (status !== 200) throw new Error(`serve is not ready: ${status}`);
       }, 60_000);
     },
+    pid: (index) => running[index]?.child.pid ?? 0,
     async stop(index, signal) {
       await running[index]?.stop(signal);
       running[index] = undefined;
