@@ -6,7 +6,7 @@ import { ActError } from '../commands/act-error';
 import { isDatabaseOutage } from '../db/outage';
 import { parseDurationMs } from '../model/durations';
 import { OutageLog } from '../telemetry/outage-log';
-import { nextRequestId } from '../telemetry/request-ids';
+import { noteOf } from '../telemetry/request-notes';
 import type { ApiDeps } from './api-deps';
 import { ApiProblem, ApiRefusal, PlainRefusal, refusalOf } from './errors';
 import { authenticate } from './pipeline/authenticate';
@@ -32,9 +32,10 @@ export function createApiRouter(deps: ApiDeps, cookies: BrowserCookies, routes: 
     const { path, query } = splitUrl(request.url ?? '/');
     const found = match(path);
     if (!found && !path.startsWith('/api/')) return false;
-    const requestId = nextRequestId();
+    const note = noteOf(request);
+    const requestId = note.id;
+    if (found) note.route = patternOf(found);
     response.setHeader('X-Request-ID', requestId);
-    logWhenDone(deps, request, response, { requestId, path });
     for (const [name, value] of Object.entries(corsHeaders(deps.config, path))) {
       response.setHeader(name, value);
     }
@@ -48,20 +49,6 @@ export function createApiRouter(deps: ApiDeps, cookies: BrowserCookies, routes: 
     }
     return true;
   };
-}
-
-/** Without the query: it may hold codes out of mails. */
-function logWhenDone(
-  { logger, now }: ApiDeps,
-  { method }: IncomingMessage,
-  response: ServerResponse,
-  call: { requestId: string; path: string },
-): void {
-  const startMs = now();
-  response.once('close', () => {
-    const status = response.writableFinished ? response.statusCode : 'cut';
-    logger.info({ ...call, method, status, durationMs: now() - startMs }, 'request');
-  });
 }
 
 interface Call {
@@ -99,6 +86,11 @@ async function answerCall(
     rawBody: body.raw,
     headers: request.headers,
   });
+}
+
+function patternOf({ methods }: RouteMatch): string {
+  const [route] = methods.values();
+  return route?.path ?? 'none';
 }
 
 function splitUrl(url: string): { path: string; query: URLSearchParams } {

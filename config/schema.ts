@@ -21,6 +21,8 @@ export const configSchema = z.object({
   PREFERRED_URL_SCHEME: z.enum(['http', 'https']).default('http'),
   LISTEN_ADDRESS: z.string().default('127.0.0.1'),
   LISTEN_PORT: port.default(8080),
+  /** PEM files: with them `serve` ends TLS itself, and takes renewed ones without a restart. */
+  LISTEN_TLS: z.object({ CERTIFICATE_PATH: z.string().min(1), KEY_PATH: z.string().min(1) }).optional(),
   /** How many processes of one `serve` take requests; by default one per core, as far as memory and the database allow. */
   SERVE_PROCESSES: z.coerce.number().int().min(1).max(64).optional(),
   /** CIDR ranges of the reverse proxies whose `X-Forwarded-For` is believed. */
@@ -176,7 +178,9 @@ export const configSchema = z.object({
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
   /** Loopback port on which this process answers `GET /health`; the launcher gives each process its own. */
   SLIPWAY_HEALTH_PORT: port.optional(),
+  /** Who may read `/metrics` where the registry listens: addresses, and whoever sends the token as a bearer token. */
   METRICS_ALLOWED_NETWORKS: list.default(['127.0.0.0/8', '::1/128']),
+  METRICS_TOKEN: z.string().min(16).optional(),
 
   /** Milliseconds that replace defaults of workflows; passed on as workflow input by whoever starts one. */
   WORKFLOW_TIMINGS: z.record(z.string(), z.number().int().positive()).default({}),

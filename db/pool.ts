@@ -25,6 +25,32 @@ export function preparedPool(dataSource: DataSource): PreparedPool {
   };
 }
 
+export interface PoolUse {
+  open: number;
+  idle: number;
+  /** Statements that wait for a connection. */
+  waiting: number;
+}
+
+/** What the pool of a connected data source does at the moment. */
+export function poolUse(dataSource: DataSource): PoolUse {
+  const pool: unknown = (dataSource.driver as MysqlDriver).pool;
+  if (!hasQueues(pool)) return { open: 0, idle: 0, waiting: 0 };
+  const { _allConnections: all, _freeConnections: free, _connectionQueue: queue } = pool;
+  return { open: all.length, idle: free.length, waiting: queue.length };
+}
+
+/** The driver tells of these only by their names in its code. */
+interface Queues {
+  _allConnections: { length: number };
+  _freeConnections: { length: number };
+  _connectionQueue: { length: number };
+}
+
+function hasQueues(pool: unknown): pool is Queues {
+  return typeof pool === 'object' && pool !== null && '_allConnections' in pool;
+}
+
 /**
  * A statement of the steps of a push, on the connection of the manager's transaction and past TypeORM, which takes longer over it
  * than the server does. Prepared once for each connection, so its text must not vary.

@@ -6,7 +6,7 @@ import type { ContentDeps } from '../commands/content/content-deps';
 import { preparedPool } from '../db/pool';
 import { uploadKey } from '../storage/keys';
 import { OutageLog } from '../telemetry/outage-log';
-import { nextRequestId } from '../telemetry/request-ids';
+import { noteOf, requestIdOf } from '../telemetry/request-notes';
 import { authorize, challenged } from './authorize';
 import { createHandOver } from './blobs/hand-over';
 import { RegistryError } from './errors';
@@ -74,7 +74,7 @@ function createRegistry(deps: RegistryDeps): Registry {
     content,
     pool: preparedPool(dataSource),
     tokens: new RegistryTokens(deps),
-    readAccess: new ReadAccess({ dataSource, now, policy }),
+    readAccess: new ReadAccess({ dataSource, now, policy, onLookup: deps.onLookup }),
     sessions: new UploadSessions(deps, content),
     manifestReads: new SharedReads(),
     blobReads: new SharedReads(),
@@ -111,6 +111,7 @@ async function dispatch(registry: Registry, { req, res, url, acceptBody }: Incom
       { headers: { Allow: methodsOf(routePath.resource).join(', ') } },
     );
   }
+  noteOf(req).route = route.pattern;
   if (route.method !== 'GET' && route.access !== 'open') requireWritable(registry.deps.config);
   const query = new URLSearchParams(mark < 0 ? '' : url.slice(mark + 1));
   const exchange = { req, res, query, route: routePath, acceptBody };
@@ -141,7 +142,7 @@ async function run(registry: Registry, route: Route, exchange: Exchange): Promis
 function refusalOf({ deps, outages }: Registry, req: IncomingMessage, error: unknown): RegistryError {
   const known = asRegistryError(error);
   if (known && known.status < 500) return known;
-  const requestId = nextRequestId();
+  const requestId = requestIdOf(req);
   const fields = { err: known?.cause ?? error, requestId, method: req.method, url: req.url };
   if (known) {
     outages.report(known.message, fields, 'storage or database cannot do their work');

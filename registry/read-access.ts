@@ -5,6 +5,7 @@ import { repositoryAccess } from '../auth/access';
 import { credentialProof } from '../auth/credential-proof';
 import type { RepositoryPath } from '../model/names';
 import { formatRepositoryPath } from '../model/names';
+import type { OnLookup } from './registry-deps';
 import type { ProvenToken } from './token/registry-tokens';
 
 /** Reads may rely on a decision for this long; registry spec 18.10 allows 30 s. */
@@ -30,7 +31,12 @@ export class ReadAccess {
   private readonly entries = new Map<string, Entry>();
 
   constructor(
-    private readonly deps: { dataSource: DataSource; now: () => number; policy: AccessPolicy },
+    private readonly deps: {
+      dataSource: DataSource;
+      now: () => number;
+      policy: AccessPolicy;
+      onLookup?: OnLookup;
+    },
     private readonly lifetimeMs = LIFETIME_MS,
   ) {}
 
@@ -38,7 +44,9 @@ export class ReadAccess {
     const nowMs = this.deps.now();
     const key = `${token.hash} ${formatRepositoryPath(path)}`;
     const known = this.entries.get(key);
-    if (known && this.isFresh(known, nowMs)) return known.decision;
+    const isHit = known !== undefined && this.isFresh(known, nowMs);
+    this.deps.onLookup?.('read_access', isHit);
+    if (isHit) return known.decision;
     const entry = { decision: this.look(token, path, nowMs), madeAtMs: nowMs };
     this.remember(key, entry);
     try {

@@ -5,6 +5,8 @@ import type { Config } from '../config/schema';
 import type { Storage } from '../storage/driver';
 import type { Logger } from '../telemetry/logger';
 
+export type OnLookup = ((cache: string, isHit: boolean) => void) | undefined;
+
 /** What the composition root gives to the registry. */
 export interface RegistryDeps {
   config: Pick<
@@ -47,4 +49,6 @@ export interface RegistryDeps {
   processId: string;
   /** Told of the work of every request, which may outlast its connection; it never rejects. */
   onWork?: (work: Promise<void>) => void;
+  /** Told of every look into a cache, by its name. */
+  onLookup?: OnLookup;
 }

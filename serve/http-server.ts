@@ -1,9 +1,12 @@
 import { once } from 'node:events';
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
 import { createServer } from 'node:http';
+import type { Server as TlsServer } from 'node:https';
+import { createServer as createTlsServer } from 'node:https';
 
 import { RegistryError } from '../registry/errors';
 import { sendError } from '../registry/reply';
+import type { Certificate } from './tls';
 import { hostFault, originForm } from './request-target';
 import type { NewestResponses } from './unreadable-requests';
 import { answerUnreadable } from './unreadable-requests';
@@ -20,15 +23,29 @@ export type FrontHandler = (
  * A push may last for hours, so there is no limit on a whole request; the registry has an idle limit of its own.
  */
 export function createHttpServer(registry: FrontHandler, app: RequestListener): Server {
-  const server = createServer({
-    requestTimeout: 0,
-    headersTimeout: 15_000,
-    keepAliveTimeout: 75_000,
-    maxHeaderSize: 32 * 1024,
-    noDelay: true,
-    // Looked at below, where the answer is one that clients can read.
-    requireHostHeader: false,
-  });
+  return connectHandlers(createServer(OPTIONS), registry, app);
+}
+
+/** The same behind TLS. */
+export function createHttpsServer(
+  certificate: Certificate,
+  registry: FrontHandler,
+  app: RequestListener,
+): TlsServer {
+  return connectHandlers(createTlsServer({ ...OPTIONS, ...certificate }), registry, app);
+}
+
+const OPTIONS = {
+  requestTimeout: 0,
+  headersTimeout: 15_000,
+  keepAliveTimeout: 75_000,
+  maxHeaderSize: 32 * 1024,
+  noDelay: true,
+  // Looked at below, where the answer is one that clients can read.
+  requireHostHeader: false,
+};
+
+function connectHandlers<S extends Server>(server: S, registry: FrontHandler, app: RequestListener): S {
   const newest: NewestResponses = new WeakMap();
   const serve = (request: IncomingMessage, response: ServerResponse, awaitsContinue: boolean) => {
     const before = newest.get(request.socket);

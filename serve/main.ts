@@ -2,6 +2,7 @@ import cluster from 'node:cluster';
 
 import { loadConfig } from '../config/load';
 import type { Config } from '../config/schema';
+import { createAccessLog } from '../telemetry/access-log';
 import { startHealthServer, unlessStopping } from '../telemetry/health';
 import type { Logger } from '../telemetry/logger';
 import { createLogger } from '../telemetry/logger';
@@ -30,7 +31,8 @@ async function serveAlone(
   signals: ShutdownSignals,
 ): Promise<void> {
   const mailCatcher = config.MAIL_CATCHER && (await startMailCatcher(config.MAIL_CATCHER, logger));
-  await serveRequests({ config, logger }, signals, ({ check, metrics }) =>
+  const accessLog = createAccessLog(config, { part: 'serve' });
+  await serveRequests({ config, logger, accessLog }, signals, ({ check, metrics }) =>
     startHealthServer(config.SLIPWAY_HEALTH_PORT, unlessStopping(signals.stopping, check), metrics),
   );
   await mailCatcher?.close();

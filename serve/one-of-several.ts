@@ -1,4 +1,5 @@
 import type { Config } from '../config/schema';
+import { createAccessLog } from '../telemetry/access-log';
 import { createLogger } from '../telemetry/logger';
 import { runProcess } from '../telemetry/run-process';
 import type { Message, Subject } from './messages';
@@ -17,10 +18,12 @@ export async function serveForSupervisor(config: Config): Promise<void> {
     if (message.kind === 'died') void serving?.releaseUploadsOf(message.processId);
     else supervisor.take(message);
   });
+  const accessLog = createAccessLog(config, { part: 'serve', pid: process.pid });
+  const readMetrics = async () => String(await supervisor.ask('all-metrics'));
   await runProcess(
     logger,
     (signals) =>
-      serveRequests({ config, logger }, signals, (begun) => {
+      serveRequests({ config, logger, accessLog, readMetrics }, signals, (begun) => {
         serving = begun;
         tell({ kind: 'serving', processId: begun.processId });
       }),

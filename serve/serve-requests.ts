@@ -4,9 +4,6 @@ import { hostname } from 'node:os';
 
 import type { Registry } from 'prom-client';
 
-import type { ApiDeps } from '../api/api-deps';
-import { createApiApp } from '../api/app';
-import { createApiRoutes } from '../api/routes';
 import { accessPolicy } from '../auth/access';
 import { createClientAddress } from '../auth/client-address';
 import { createPasswords } from '../auth/passwords';
@@ -16,14 +13,16 @@ import { createDataSource } from '../db/data-source';
 import { DatabaseClock } from '../db/database-clock';
 import { requireSecretKey } from '../db/secret-key';
 import { parseDurationMs } from '../model/durations';
-import { createRegistryHandler } from '../registry/handler';
 import { createStorage } from '../storage/create-storage';
+import type { AccessLog } from '../telemetry/access-log';
 import type { HealthCheck } from '../telemetry/health';
 import type { Logger } from '../telemetry/logger';
 import { createMetrics } from '../telemetry/metrics';
 import type { ShutdownSignals } from '../telemetry/run-process';
-import { Drain } from './drain';
-import { createHttpServer, listen } from './http-server';
+import { listen } from './http-server';
+import type { ProductDeps } from './product-server';
+import { createProductServer } from './product-server';
+import { readCertificate } from './tls';
 
 /** What a process that takes requests has to say of itself. */
 export interface Serving {
@@ -38,52 +37,36 @@ export interface Serving {
 interface ServeDeps {
   config: Config;
   logger: Logger;
+  accessLog: AccessLog | undefined;
+  /** Where there are several processes: the metrics of all of them, as Prometheus reads them. */
+  readMetrics?: () => Promise<string>;
 }
 
 /** Serves the API and the registry until told to stop and the last request has ended; calls `onServing` once it takes requests. */
 export async function serveRequests(
-  { config, logger }: ServeDeps,
+  given: ServeDeps,
   { stopping, hurrying }: ShutdownSignals,
   onServing: (serving: Serving) => Promise<unknown> | void,
 ): Promise<void> {
+  const { config, logger } = given;
   const dataSource = await createDataSource(config).initialize();
   await requireSecretKey(dataSource);
   const clock = new DatabaseClock(dataSource, logger);
   await clock.start();
-  const storage = await createStorage(config);
-  const passwords = createPasswords(config);
-  const deps: ApiDeps = {
-    ...{ config, logger, dataSource, storage, passwords },
-    now: clock.now,
+  const metrics = createMetrics('serve');
+  const deps: ProductDeps = {
+    ...{ readMetrics: () => metrics.metrics(), ...given, metrics, dataSource, stopping },
+    ...{ storage: await createStorage(config), passwords: createPasswords(config), now: clock.now },
+    certificate: config.LISTEN_TLS && (await readCertificate(config.LISTEN_TLS)),
     policy: accessPolicy(config),
     clientAddress: createClientAddress(config),
     address: { scheme: config.PREFERRED_URL_SCHEME, host: config.SERVER_HOSTNAME },
-    stopping,
+    // One process must never take another's upload for its own, nor one that it held in an earlier life.
+    processId: `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`.slice(-64),
   };
-
-  // One process must never take another's upload for its own, nor one that it held in an earlier life.
-  const processId = `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`.slice(-64);
-  const onWork = (work: Promise<void>) => drain.follow(work);
-  const registry = createRegistryHandler({ ...deps, processId, onWork });
-  const app = createApiApp(deps, createApiRoutes(deps));
-  const server = createHttpServer(registry, app);
-  const drain = new Drain(server);
-
+  const { server, drain } = createProductServer(deps);
   await listen(server, config.LISTEN_ADDRESS, config.LISTEN_PORT);
-  await onServing({
-    processId,
-    check: async () => {
-      await dataSource.query('SELECT 1');
-    },
-    metrics: createMetrics('serve'),
-    async releaseUploadsOf(owner) {
-      try {
-        await releaseUploadsOf({ dataSource, now: clock.now }, owner);
-      } catch (err) {
-        logger.warn({ err, owner }, 'uploads of a process that died wait for their leases to run out');
-      }
-    },
-  });
+  await onServing(servingOf(deps));
   logger.info({ address: config.LISTEN_ADDRESS, port: config.LISTEN_PORT }, 'serving');
 
   if (!stopping.aborted) await once(stopping, 'abort');
@@ -95,4 +78,20 @@ export async function serveRequests(
   logger.info({ isClean }, 'the last request has ended');
   clock.stop();
   await dataSource.destroy();
+}
+
+function servingOf({ dataSource, now, logger, processId, metrics }: ProductDeps): Serving {
+  return {
+    ...{ processId, metrics },
+    check: async () => {
+      await dataSource.query('SELECT 1');
+    },
+    async releaseUploadsOf(owner) {
+      try {
+        await releaseUploadsOf({ dataSource, now }, owner);
+      } catch (err) {
+        logger.warn({ err, owner }, 'uploads of a process that died wait for their leases to run out');
+      }
+    },
+  };
 }

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import type { Server } from 'node:http';
 import { createServer } from 'node:http';
 
-import type { Registry } from 'prom-client';
+import type { ReadableMetrics } from './metrics';
 
 /** Throws when the process cannot do its work; the message is shown to operators. */
 export type HealthCheck = () => Promise<void> | void;
@@ -22,7 +22,7 @@ export function unlessStopping(stopping: AbortSignal, check: HealthCheck): Healt
 export async function startHealthServer(
   port: number | undefined,
   check: HealthCheck,
-  metrics?: Pick<Registry, 'contentType' | 'metrics'>,
+  metrics?: ReadableMetrics,
   timeoutMs = 5000,
 ): Promise<Server | undefined> {
   if (port === undefined) return undefined;
@@ -55,7 +55,7 @@ async function healthOf(check: HealthCheck, timeoutMs: number): Promise<Answer> 
   }
 }
 
-async function metricsOf(metrics: Pick<Registry, 'contentType' | 'metrics'>): Promise<Answer> {
+async function metricsOf(metrics: ReadableMetrics): Promise<Answer> {
   try {
     return { status: 200, type: metrics.contentType, body: await metrics.metrics() };
   } catch (error) {

@@ -1,5 +1,12 @@
 import { Gauge, Registry, collectDefaultMetrics } from 'prom-client';
 
+/** All that a reader of metrics needs. */
+export interface ReadableMetrics {
+  contentType: string;
+  /** As Prometheus reads them. */
+  metrics(): Promise<string>;
+}
+
 /** The metrics of one process; its composition root makes it and hands it on. */
 export function createMetrics(part: string): Registry {
   const registry = new Registry();

@@ -43,7 +43,7 @@ export class RegistryTokens {
   /** Verified once for each token, not for each request; oldest first. */
   private readonly verified = new Map<string, ProvenToken>();
 
-  constructor(private readonly deps: Pick<RegistryDeps, 'config' | 'dataSource' | 'now'>) {
+  constructor(private readonly deps: Pick<RegistryDeps, 'config' | 'dataSource' | 'now' | 'onLookup'>) {
     this.keys = new ServiceKeys(deps.dataSource, deps.now);
   }
 
@@ -74,6 +74,7 @@ export class RegistryTokens {
   async verify(jwt: string): Promise<ProvenToken | undefined> {
     const hash = digestOf('sha256', jwt, 'base64url');
     const known = this.verified.get(hash);
+    this.deps.onLookup?.('token', known !== undefined);
     if (known) {
       if (this.isTimely(known)) return known;
       this.verified.delete(hash);

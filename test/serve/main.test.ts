@@ -65,6 +65,54 @@ describe('the process serve', function () {
     assert.equal(exitCode, 0, part.output());
   });
 
+  it('logs every request under the id that its answer carries, without its query, and counts it by its route', async () => {
+    const answers = [
+      await fetch(`${url}/v2/some/where/tags/list?n=1&secret=1`),
+      await fetch(`${url}/v2/some/where/else`),
+      await fetch(`${url}/api/v1/repository/some/where?secret=1`),
+      await fetch(`${url}/nonsense`, { method: 'POST', body: 'x'.repeat(5000) }),
+    ];
+    const ids = answers.map(({ headers }) => headers.get('x-request-id') ?? '');
+    assert.equal(new Set(ids).size, 4);
+    const logged = await eventually(() => {
+      const lines = part
+        .output()
+        .split('\n')
+        .filter((line) => line.endsWith('"msg":"request"}'));
+      const entries = lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+      return ids.map((id) => {
+        const found = entries.find(({ requestId }) => requestId === id);
+        assert.ok(found, `no line of ${id}`);
+        return found;
+      });
+    });
+    assert.deepEqual(
+      logged.map(({ method, path, status, address }) => [method, path, status, address]),
+      [
+        ['GET', '/v2/some/where/tags/list', 401, '127.0.0.1'],
+        ['GET', '/v2/some/where/else', 404, '127.0.0.1'],
+        ['GET', '/api/v1/repository/some/where', 401, '127.0.0.1'],
+        ['POST', '/nonsense', 404, '127.0.0.1'],
+      ],
+    );
+    assert.ok(Number(logged[3]?.receivedBytes) > 5000);
+    assert.doesNotMatch(part.output(), /secret=1/);
+
+    const metrics = await (await fetch(`${url}/metrics`)).text();
+    const count = (labels: string) =>
+      Number(new RegExp(`^slipway_http_requests_total\\{${labels}.*\\} (\\d+)`, 'm').exec(metrics)?.[1]);
+    assert.equal(count('method="GET",route="/v2/{name}/tags/list",status="401"'), 1);
+    assert.equal(count('method="GET",route="/repository/{r}",status="401"'), 1);
+    assert.equal(count('method="POST",route="none",status="404"'), 1);
+    for (const name of ['sent_bytes_total', 'received_bytes_total', 'request_duration_seconds_bucket']) {
+      assert.match(
+        metrics,
+        new RegExp(`^slipway_http_${name}\\{.*route="/v2/{name}/tags/list".*\\} [\\d.]+$`, 'm'),
+      );
+    }
+    assert.match(metrics, /^slipway_database_connections\{part="serve"\} [1-9]/m);
+  });
+
   it('ends with the reason when its database does not answer', async () => {
     const second = await startPart({
       script: 'serve/main.ts',

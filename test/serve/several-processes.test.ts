@@ -177,6 +177,16 @@ describe('serve on several cores', function () {
     const resident = Number(/^process_resident_memory_bytes\{part="serve"\} (\d+)/m.exec(text)?.[1]);
     const [one = 0] = children();
     assert.ok(resident > 2 * residentBytes(one), `${resident} bytes`);
+
+    // Whichever of them is asked, and it is not the same one each time.
+    const before = countOf(text);
+    const headers = { connection: 'close' };
+    for (let call = 0; call < 10; call += 1) await fetch(`${url}/health`, { headers });
+    const shown = [await part.metrics()];
+    for (let call = 0; call < 2; call += 1) {
+      shown.push(await (await fetch(`${url}/metrics`, { headers })).text());
+    }
+    for (const after of shown) assert.equal(countOf(after) - before, 10);
   });
 
   it('ends with the reason when the last process has died and none can be started', async () => {
@@ -208,6 +218,12 @@ describe('serve on several cores', function () {
     assert.match(second.output(), /ended with code 1 before it served/);
   });
 });
+
+function countOf(metrics: string): number {
+  return Number(
+    /^slipway_http_requests_total\{[^}]*route="\/\/health"[^}]*\} (\d+)/m.exec(metrics)?.[1] ?? 0,
+  );
+}
 
 function childrenOf(pid: number): number[] {
   const text = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8');
