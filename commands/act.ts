@@ -48,6 +48,11 @@ export function isDuplicateKey(error: unknown): boolean {
   return (error as { code?: unknown }).code === 'ER_DUP_ENTRY';
 }
 
+/** True when an insert named a row that is not there. */
+export function isMissingParent(error: unknown): boolean {
+  return (error as { code?: unknown }).code === 'ER_NO_REFERENCED_ROW_2';
+}
+
 export interface OutboxEntry<K extends OutboxKind> {
   kind: K;
   payload: OutboxMessages[K];

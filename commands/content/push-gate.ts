@@ -1,3 +1,4 @@
+import { repeatOnLockConflict } from '../../db/lock-conflict';
 import type { RepositoryPath } from '../../model/names';
 import type { Act } from '../act';
 import { ActError } from '../act-error';
@@ -11,8 +12,8 @@ import { recheckPusher } from './pusher';
 
 export interface Opening {
   path: RepositoryPath;
-  /** `update` for acts whose order in the repository matters, `share` for those that only link bytes. */
-  lock: 'share' | 'update';
+  /** `update` for acts whose order in the repository matters, `share` for those that only link bytes, `none` before they do. */
+  lock: 'share' | 'update' | 'none';
 }
 
 export interface OpenRepository {
@@ -56,4 +57,22 @@ export async function openForPush(
 
 function opened({ namespace, repository, path }: FoundRepository): OpenRepository {
   return { id: repository.id, namespaceId: namespace.id, path };
+}
+
+/**
+ * The repository of a write that nothing stands against at the moment, without a transaction: enough for what comes to nothing
+ * unless an act judges again. Undefined leaves it to such an act to say what stands against it, or to make the repository.
+ */
+export async function findForWrite(
+  deps: GuardedDeps,
+  pusher: Pusher,
+  path: RepositoryPath,
+): Promise<OpenRepository | undefined> {
+  const look = { manager: deps.dataSource.manager, actor: pusher.actor, nowMs: deps.now() };
+  try {
+    return await repeatOnLockConflict(() => openForWrite(look, deps, pusher, { path, lock: 'none' }));
+  } catch (error) {
+    if (error instanceof ActError) return undefined;
+    throw error;
+  }
 }

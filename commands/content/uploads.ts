@@ -1,23 +1,27 @@
 import { randomUUID } from 'node:crypto';
 
+import type { EntityManager } from 'typeorm';
+
 import type { Upload } from '../../db/entities/content';
+import { repeatOnLockConflict } from '../../db/lock-conflict';
 import {
   deleteUpload,
   endUpload,
   findStreamingUploads,
   findUpload,
   insertUpload,
+  leaseIdleUpload,
   leaseUpload,
   lockUpload,
   recordProgress,
 } from '../../db/stores/uploads';
 import { isLeaseHeld } from '../../model/leases';
 import type { RepositoryPath } from '../../model/names';
-import { runAct } from '../act';
+import { isMissingParent, runAct } from '../act';
 import { ActError } from '../act-error';
 import type { Pusher } from './pusher';
 import type { ContentDeps } from './content-deps';
-import { openForPush, openForWrite } from './push-gate';
+import { findForWrite, openForPush, openForWrite } from './push-gate';
 
 /** How long a process may be silent before another one takes its session over by force. */
 export const LEASE_MS = 30_000;
@@ -35,31 +39,51 @@ export interface NewUpload {
 }
 
 /** Opens a session, and with it the repository when this is the first push to it. */
-export function startUpload(
+export async function startUpload(
   deps: ContentDeps,
   pusher: Pusher,
   path: RepositoryPath,
-  { owner, isStreaming }: NewUpload,
+  upload: NewUpload,
 ): Promise<UploadSession> {
+  // One statement needs no transaction; what the session comes to is judged again when it ends.
+  const repository = await findForWrite(deps, pusher, path);
+  const session = repository && (await openSessionAtOnce(deps, { ...upload, repositoryId: repository.id }));
+  if (session) return session;
   return runAct(deps, pusher.actor, async (act) => {
-    const repository = await openForPush(act, deps, pusher, { path, lock: 'share' });
-    const uuid = randomUUID();
-    const session = {
-      uuid,
-      repositoryId: repository.id,
-      receivedBytes: 0,
-      storageKey: deps.uploadKey(uuid, 1),
-      epoch: 1,
-    };
-    const id = await insertUpload(act.manager, {
-      ...session,
-      leaseOwner: owner,
-      leaseUntilMs: isStreaming ? act.nowMs + LEASE_MS : null,
-      createdAtMs: act.nowMs,
-      expiresAtMs: act.nowMs + deps.uploadLifetimeMs,
-    });
-    return { ...session, id };
+    const { id } = await openForPush(act, deps, pusher, { path, lock: 'share' });
+    return openSession(deps, act.manager, { ...upload, repositoryId: id });
   });
+}
+
+/** Undefined when the repository has gone since it was seen. */
+async function openSessionAtOnce(
+  deps: ContentDeps,
+  upload: NewUpload & { repositoryId: number },
+): Promise<UploadSession | undefined> {
+  try {
+    return await repeatOnLockConflict(() => openSession(deps, deps.dataSource.manager, upload));
+  } catch (error) {
+    if (isMissingParent(error)) return undefined;
+    throw error;
+  }
+}
+
+async function openSession(
+  deps: ContentDeps,
+  manager: EntityManager,
+  { repositoryId, owner, isStreaming }: NewUpload & { repositoryId: number },
+): Promise<UploadSession> {
+  const uuid = randomUUID();
+  const nowMs = deps.now();
+  const session = { uuid, repositoryId, receivedBytes: 0, storageKey: deps.uploadKey(uuid, 1), epoch: 1 };
+  const id = await insertUpload(manager, {
+    ...session,
+    leaseOwner: owner,
+    leaseUntilMs: isStreaming ? nowMs + LEASE_MS : null,
+    createdAtMs: nowMs,
+    expiresAtMs: nowMs + deps.uploadLifetimeMs,
+  });
+  return { ...session, id };
 }
 
 export type TakenUpload =
@@ -107,6 +131,16 @@ export function takeUpload(
       abandonedKey: isStreaming ? upload.storageKey : null,
     };
   });
+}
+
+/**
+ * The same for a session that `owner` had last, when it is still as the owner remembers it: one statement, which the end of the
+ * session makes up for by judging everything again. False when anything is different.
+ */
+export function takeIdleUpload(deps: ContentDeps, session: UploadSession, owner: string): Promise<boolean> {
+  const nowMs = deps.now();
+  const lease = { leaseUntilMs: nowMs + LEASE_MS, expiresAtMs: nowMs + deps.uploadLifetimeMs };
+  return leaseIdleUpload(deps.dataSource, { ...session, leaseOwner: owner }, { nowMs, lease });
 }
 
 /** Keeps the session while a body streams; false when it was taken by another process. */

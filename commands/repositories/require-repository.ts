@@ -22,9 +22,10 @@ export interface Requirement {
   role: RepositoryRole;
   /**
    * How the row is locked until the act ends: `update` for acts that change the repository, its permissions or the
-   * order of its events; `share` for those that only must not overlap with such acts.
+   * order of its events; `share` for those that only must not overlap with such acts; `none` where an act that comes later
+   * judges again.
    */
-  lock: 'update' | 'share';
+  lock: 'update' | 'share' | 'none';
   /** Read-only and mirrored repositories count too. */
   anyState?: boolean;
 }
@@ -41,7 +42,7 @@ export async function requireRepository(
   path: RepositoryPath,
   required: Requirement,
 ): Promise<FoundRepository> {
-  await lockRepository(act.manager, path, required.lock);
+  if (required.lock !== 'none') await lockRepository(act.manager, path, required.lock);
   const options: AccessOptions = { policy, nowMs: act.nowMs, lockToken: true };
   const access = await repositoryAccess(act.manager, identity, path, options);
   const { namespace, repository, role } = access;

@@ -69,6 +69,32 @@ export async function leaseUpload(
   );
 }
 
+/**
+ * Gives an idle session to the owner that had it last; false when it is not as described any more, or has expired. Not in a
+ * transaction.
+ */
+export async function leaseIdleUpload(
+  { manager }: DataSource,
+  {
+    id,
+    epoch,
+    repositoryId,
+    receivedBytes,
+    leaseOwner,
+  }: Omit<Upload, 'leaseUntilMs' | 'createdAtMs' | 'expiresAtMs'>,
+  { nowMs, lease }: { nowMs: number; lease: { leaseUntilMs: number; expiresAtMs: number } },
+): Promise<boolean> {
+  const { affectedRows } = await repeatOnLockConflict(() =>
+    manager.query<{ affectedRows: number }>(
+      `UPDATE upload SET lease_until_ms = ?, expires_at_ms = ?
+        WHERE id = ? AND epoch = ? AND repository_id = ? AND received_bytes = ? AND lease_owner = ?
+          AND lease_until_ms IS NULL AND expires_at_ms > ?`,
+      [lease.leaseUntilMs, lease.expiresAtMs, id, epoch, repositoryId, receivedBytes, leaseOwner, nowMs],
+    ),
+  );
+  return affectedRows === 1;
+}
+
 /** Ends a locked session. */
 export async function endUpload(manager: EntityManager, { id }: OpenUpload): Promise<void> {
   await execute<unknown>(manager, `DELETE FROM upload WHERE id = ?`, [id]);

@@ -8,9 +8,10 @@ import { sendSession } from './session-replies';
 
 /** `PATCH <location>`: a chunk, or a body of unknown length (registry spec 4.3). */
 export async function appendToUpload(exchange: RepositoryExchange, registry: Registry): Promise<void> {
-  const taken = await takeSession(exchange, registry);
+  const taken = await takeSession(exchange, registry, { isLast: false });
   const session = await receiveOrForget(exchange, taken, registry);
   if (!(await registry.sessions.release(session))) throw unknownUpload(session.uuid);
+  registry.sessions.rest(exchange.path, session);
   sendSession(exchange.res, 202, { ...session, name: exchange.route.name });
 }
 

@@ -28,6 +28,7 @@ export async function beginUpload(exchange: RepositoryExchange, registry: Regist
     await receiveWhole({ exchange, session, digest }, registry);
     return;
   }
+  registry.sessions.rest(exchange.path, session);
   sendSession(res, 202, { ...session, name: route.name });
 }
 

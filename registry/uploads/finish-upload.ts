@@ -14,7 +14,7 @@ import { sendBlobCreated } from './session-replies';
 /** `PUT <location>?digest=…`, with or without a last chunk (registry spec 4.5). */
 export async function finishUpload(exchange: RepositoryExchange, registry: Registry): Promise<void> {
   const digest = requiredDigest(exchange.query);
-  const taken = await takeSession(exchange, registry);
+  const taken = await takeSession(exchange, registry, { isLast: true });
   await completeUpload({ exchange, taken, digest }, registry);
 }
 

@@ -15,8 +15,9 @@ export interface Chunk {
 export async function takeSession(
   { route, pusher, path }: RepositoryExchange,
   { sessions }: Registry,
+  { isLast }: { isLast: boolean },
 ): Promise<Chunk['taken']> {
-  const taken = await sessions.take(pusher, path, route.reference);
+  const taken = await sessions.take(pusher, path, { uuid: route.reference, isLast });
   if (taken.outcome === 'taken') return taken;
   const view = { name: route.name, uuid: route.reference, receivedBytes: taken.receivedBytes };
   throw rangeMismatch(view, 'another request is sending the body of this upload');

@@ -4,6 +4,7 @@ import type { IncomingMessage } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 
 import type { ContentDeps } from '../../commands/content/content-deps';
+import { findForWrite } from '../../commands/content/push-gate';
 import type { Pusher } from '../../commands/content/pusher';
 import type { TakenUpload, UploadSession } from '../../commands/content/uploads';
 import {
@@ -12,12 +13,14 @@ import {
   recordUpload,
   releaseUpload,
   renewUpload,
+  takeIdleUpload,
   takeUpload,
   unknownUpload,
 } from '../../commands/content/uploads';
 import type { DigestAlgorithm } from '../../model/digests';
 import { CANONICAL_ALGORITHM } from '../../model/digests';
 import type { RepositoryPath } from '../../model/names';
+import { formatRepositoryPath } from '../../model/names';
 import type { UploadWriter } from '../../storage/driver';
 import { hashUpload } from '../../storage/driver';
 import { UploadMissingError } from '../../storage/errors';
@@ -29,7 +32,7 @@ const BUSY_WAIT_MS = 5_000;
 const BUSY_POLL_MS = 100;
 /** A client that sends nothing for this long has gone. */
 const IDLE_LIMIT_MS = 60_000;
-const REMEMBERED_HASHES = 5_000;
+const REMEMBERED_SESSIONS = 5_000;
 
 /** Hashes that have seen the first `bytes` of a session; they live in the process that received them. */
 interface RunningHashes {
@@ -40,14 +43,34 @@ interface RunningHashes {
 /** The sessions that this process works on: their streams, leases and running hashes (performance spec 3.6). */
 export class UploadSessions {
   private readonly hashes = new Map<string, RunningHashes>();
+  private readonly resting = new Map<string, { name: string; session: UploadSession }>();
 
   constructor(
     private readonly deps: RegistryDeps,
     private readonly content: ContentDeps,
   ) {}
 
-  /** Takes a session for one body; waits a little for one that is under way. */
-  async take(pusher: Pusher, path: RepositoryPath, uuid: string): Promise<TakenUpload> {
+  /** Notes a session of which no body is under way, as this process left it: so it need not be read for the next one. */
+  rest(path: RepositoryPath, session: UploadSession): void {
+    const oldest = this.resting.size >= REMEMBERED_SESSIONS ? this.resting.keys().next().value : undefined;
+    if (oldest !== undefined) this.resting.delete(oldest);
+    this.resting.set(session.uuid, { name: formatRepositoryPath(path), session });
+  }
+
+  /**
+   * Takes a session for one body; waits a little for one that is under way. The last body ends in an act that judges the caller
+   * and the repository anyway.
+   */
+  async take(
+    pusher: Pusher,
+    path: RepositoryPath,
+    { uuid, isLast }: { uuid: string; isLast: boolean },
+  ): Promise<TakenUpload> {
+    const session = this.wake(path, uuid);
+    if (session && (isLast || (await findForWrite(this.content, pusher, path)))) {
+      const isTaken = await takeIdleUpload(this.content, session, this.deps.processId);
+      if (isTaken) return { outcome: 'taken', session, abandonedKey: null };
+    }
     const endMs = performance.now() + BUSY_WAIT_MS;
     for (;;) {
       const taken = await takeUpload(this.content, pusher, path, { uuid, owner: this.deps.processId });
@@ -113,6 +136,13 @@ export class UploadSessions {
 
   forget(session: UploadSession): void {
     this.hashes.delete(keyOf(session));
+  }
+
+  /** The session as this process left it, which it does not know any more then. */
+  private wake(path: RepositoryPath, uuid: string): UploadSession | undefined {
+    const resting = this.resting.get(uuid);
+    this.resting.delete(uuid);
+    return resting?.name === formatRepositoryPath(path) ? resting.session : undefined;
   }
 
   private async open(session: UploadSession, abandonedKey: string | null): Promise<UploadWriter> {
@@ -182,7 +212,7 @@ export class UploadSessions {
     const algorithms = new Set<DigestAlgorithm>([CANONICAL_ALGORITHM, algorithm]);
     const byAlgorithm = new Map([...algorithms].map((name) => [name, createHash(name)] as const));
     const running = { byAlgorithm, bytes: 0 };
-    const oldest = this.hashes.size >= REMEMBERED_HASHES ? this.hashes.keys().next().value : undefined;
+    const oldest = this.hashes.size >= REMEMBERED_SESSIONS ? this.hashes.keys().next().value : undefined;
     if (oldest !== undefined) this.hashes.delete(oldest);
     this.hashes.set(key, running);
     return running;

@@ -1,4 +1,5 @@
 import { strict as assert } from 'node:assert';
+import { randomBytes } from 'node:crypto';
 
 import type { Pool } from 'mysql2';
 import type { DataSource } from 'typeorm';
@@ -8,9 +9,9 @@ import { buildUser } from '../support/factories';
 import { buildImage, pushImage } from '../support/images';
 import type { TestRegistry } from '../support/registry';
 import { startRegistry } from '../support/registry';
-import { RegistryClient } from '../support/registry-client';
+import { RegistryClient, sha256 } from '../support/registry-client';
 
-describe('the number of statements of a read request', () => {
+describe('the number of statements of a request', () => {
   let registry: TestRegistry;
   let dataSource: DataSource;
   let client: RegistryClient;
@@ -38,11 +39,11 @@ describe('the number of statements of a read request', () => {
   }
 
   /** The least of several tries: other tests may use the server at the same time. */
-  async function statementsOf(method: string, path: string): Promise<number> {
+  async function statementsOf(status: number, method: string, path: string): Promise<number> {
     const counts: number[] = [];
     for (let round = 0; round < 5; round += 1) {
       const before = await questions();
-      await client.expect(200, method, path);
+      await client.expect(status, method, path);
       counts.push((await questions()) - before - 1);
     }
     return Math.min(...counts);
@@ -63,9 +64,25 @@ describe('the number of statements of a read request', () => {
       .replace('undefined', '{name}')
       .replace(/[0-9a-f]{64}/, '…')}`, async () => {
       await client.expect(200, method, path());
-      assert.equal(await statementsOf(method, path()), 1);
+      assert.equal(await statementsOf(200, method, path()), 1);
     });
   }
+
+  it('is a handful for the start of an upload, and a dozen for its end', async () => {
+    const started = await statementsOf(202, 'POST', `/v2/${repository}/blobs/uploads/`);
+    assert.ok(started <= 3, `${started} for POST`);
+    const ended: number[] = [];
+    for (let round = 0; round < 5; round += 1) {
+      const bytes = randomBytes(100);
+      const { headers } = await client.expect(202, 'POST', `/v2/${repository}/blobs/uploads/`);
+      const before = await questions();
+      await client.expect(201, 'PUT', `${headers.get('location') ?? ''}?digest=${sha256(bytes)}`, {
+        body: bytes,
+      });
+      ended.push((await questions()) - before - 1);
+    }
+    assert.ok(Math.min(...ended) <= 12, `${ended.join(' ')} for PUT`);
+  });
 
   it('has a text that does not vary with the size of a page', async () => {
     const { pool } = dataSource.driver as unknown as { pool: Pool };

@@ -103,12 +103,21 @@ describe('a deadlock is not shown to', () => {
   });
 
   it('who goes on with an upload, ends it or gives it up', async () => {
-    const started = await client.expect(202, 'POST', uploads());
-    const location = started.headers.get('location') ?? '';
-    const uuid = started.headers.get('docker-upload-uuid') ?? '';
-    await undone(ROWS.upload, uuid, 202, () => client.call('PATCH', location, { body: 'half' }));
-    const end = `${location}?digest=${sha256('half of it')}`;
-    await undone(ROWS.upload, uuid, 201, () => client.call('PUT', end, { body: ' of it' }));
+    // Their first process goes on with them in one statement, which cannot meet a deadlock.
+    const other = await startRegistry(registry);
+    try {
+      const elsewhere = client.at(other.url);
+      const continued = await client.expect(202, 'POST', uploads());
+      const uuid = continued.headers.get('docker-upload-uuid') ?? '';
+      const location = continued.headers.get('location') ?? '';
+      await undone(ROWS.upload, uuid, 202, () => elsewhere.call('PATCH', location, { body: 'half' }));
+      const ended = await client.expect(202, 'POST', uploads());
+      const end = `${ended.headers.get('location') ?? ''}?digest=${sha256('all of it')}`;
+      const key = ended.headers.get('docker-upload-uuid') ?? '';
+      await undone(ROWS.upload, key, 201, () => elsewhere.call('PUT', end, { body: 'all of it' }));
+    } finally {
+      await other.close();
+    }
     const another = await client.expect(202, 'POST', uploads());
     const given = another.headers.get('docker-upload-uuid') ?? '';
     const drop = () => client.call('DELETE', another.headers.get('location') ?? '');
