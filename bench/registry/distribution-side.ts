@@ -22,8 +22,9 @@ export async function findDistribution(): Promise<Binary> {
   const binary = await goProgram({ package: PACKAGE, version: VERSION, name: 'distribution' });
   if (typeof binary === 'string') return { path: binary, version: `distribution ${VERSION}` };
   const packaged = '/usr/bin/docker-registry';
-  if (!existsSync(packaged))
-    {throw new Error(`${binary.missing}, and Debian's docker-registry is not installed`);}
+  if (!existsSync(packaged)) {
+    throw new Error(`${binary.missing}, and Debian's docker-registry is not installed`);
+  }
   return { path: packaged, version: "Debian's docker-registry, which the bars are not made for" };
 }
 
