@@ -3,6 +3,7 @@ import type { EntityManager } from 'typeorm';
 import type { Config } from '../config/schema';
 import type { CallerFacts, NamespaceFacts, RepositoryFacts } from '../db/stores/access';
 import { findNamespaceFacts, findRepositoryFacts } from '../db/stores/access';
+import type { StoredCredential } from '../db/stores/credential-proofs';
 import { findRepositoryToken } from '../db/stores/repository-tokens';
 import type { RepositoryPath } from '../model/names';
 import type { RepositoryRole, RepositoryState, TeamRole, Visibility } from '../model/roles';
@@ -27,6 +28,8 @@ export interface RepositoryAccess {
   role: RepositoryRole | null;
   /** May create this repository by pushing to it or through the API; with no namespace yet, by pushing only. */
   mayCreate: boolean;
+  /** Of the caller's account, when it has one; for `credentialProof`, without another statement. */
+  credential?: StoredCredential | undefined;
 }
 
 export interface NamespaceAccess {
@@ -97,7 +100,7 @@ export async function repositoryAccess(
     return { path, namespace: null, repository: null, role: null, mayCreate };
   }
   const { namespace, repository } = facts;
-  const found = { path, namespace, repository };
+  const found = { path, namespace, repository, credential: facts.credential };
   const granted = await grantedRole(manager, identity, facts, { ...options, policy });
   if (granted === 'disabled') return { ...found, role: null, mayCreate: false };
   const visible =

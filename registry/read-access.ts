@@ -67,11 +67,11 @@ export class ReadAccess {
 
   private async look(token: ProvenToken, path: RepositoryPath, nowMs: number): Promise<ReadDecision> {
     const { manager } = this.deps.dataSource;
-    if ((await credentialProof(manager, token.identity, nowMs)) !== token.proof) {
-      return { outcome: 'token-revoked' };
-    }
     const { policy } = this.deps;
     const access = await repositoryAccess(manager, token.identity, path, { policy, nowMs });
+    if ((await credentialProof(manager, token.identity, nowMs, access.credential)) !== token.proof) {
+      return { outcome: 'token-revoked' };
+    }
     if (!access.role && !(access.mayCreate && !access.repository)) return { outcome: 'refused' };
     if (access.namespace && !access.namespace.enabled) return { outcome: 'namespace-disabled' };
     if (!access.repository) return { outcome: 'absent' };

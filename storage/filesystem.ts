@@ -55,12 +55,14 @@ export class FilesystemStorage implements Storage {
 
   async openUpload(key: string, { offset }: { offset: number }): Promise<FilesystemUpload> {
     const path = this.pathOf('upload', key);
-    const flags = offset === 0 ? constants.O_RDWR | constants.O_CREAT : constants.O_RDWR;
+    const isNew = offset === 0;
+    const flags = constants.O_RDWR | (isNew ? constants.O_CREAT | constants.O_TRUNC : 0);
     const file = await open(path, flags).catch((error: unknown) => {
       throw isMissing(error)
         ? new UploadMissingError(key, undefined, { cause: error })
         : toStorageError(error, key);
     });
+    if (isNew) return new FilesystemUpload(key, file, this.transfers, 0);
     try {
       const { size } = await file.stat();
       if (size < offset) throw new UploadMissingError(key, `has ${size} bytes, not ${offset}`);

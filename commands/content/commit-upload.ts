@@ -3,7 +3,7 @@ import { runAct } from '../act';
 import { Blob } from '../../db/entities/content';
 import { addAlias } from '../../db/stores/blob-digests';
 import { holdBlob, insertBlobOnce, lockBlob, reviveBlobs } from '../../db/stores/blobs';
-import { endUpload, lockUpload } from '../../db/stores/uploads';
+import { endUpload } from '../../db/stores/uploads';
 import type { RepositoryPath } from '../../model/names';
 import type { Pusher } from './pusher';
 import type { ContentDeps } from './content-deps';
@@ -46,18 +46,17 @@ export function commitUpload(
   const { session, blob } = input;
   return runAct(deps, pusher.actor, async (act): Promise<CommitOutcome> => {
     const repository = await openForWrite(act, deps, pusher, { path, lock: 'share' });
-    const upload = await lockUpload(act.manager, repository.id, session.uuid, act.nowMs);
-    // Another process has taken the session since: what this one holds is no longer the session's content.
-    if (!upload || upload.epoch !== session.epoch) throw unknownUpload(session.uuid);
     const row = await settleBlob(act, blob);
     if (!row) return { outcome: 'bytes-needed' };
+    const own = { ...session, repositoryId: repository.id };
+    // Another process has taken the session since: what this one holds is no longer the session's content.
+    if (!(await endUpload(act.manager, own, act.nowMs))) throw unknownUpload(session.uuid);
     const holdUntilMs = act.nowMs + deps.contentHoldMs;
     const link = { repositoryId: repository.id, blobId: row.id };
     await holdBlob(act.manager, { ...link, holdUntilMs });
     const { digest, announced } = blob;
     if (announced !== digest) await addAlias(act.manager, { digest: announced, blobId: row.id });
     await fillGapsWithBlob(act, deps, link);
-    await endUpload(act.manager, upload);
     return { outcome: 'linked', storageKey: row.storageKey };
   });
 }

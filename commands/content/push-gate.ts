@@ -32,8 +32,16 @@ export async function openForWrite(
   pusher: Pusher,
   { path, lock }: Opening,
 ): Promise<OpenRepository> {
-  await recheckPusher(act, pusher);
-  return opened(await requireRepository(act, deps, pusher.identity, path, { role: 'write', lock }));
+  let found: FoundRepository;
+  try {
+    found = await requireRepository(act, deps, pusher.identity, path, { role: 'write', lock });
+  } catch (error) {
+    // Whose token proves nothing any more is told that, whatever else stands against the write.
+    if (error instanceof ActError) await recheckPusher(act, pusher);
+    throw error;
+  }
+  await recheckPusher(act, pusher, found.credential);
+  return opened(found);
 }
 
 /** The same, and the first push makes the repository. */

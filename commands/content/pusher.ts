@@ -1,5 +1,6 @@
 import { credentialProof } from '../../auth/credential-proof';
 import type { Identity } from '../../auth/identity';
+import type { StoredCredential } from '../../db/stores/credential-proofs';
 import type { Act } from '../act';
 import { ActError } from '../act-error';
 import type { Caller } from '../caller';
@@ -12,9 +13,13 @@ export interface Pusher extends Caller {
 }
 
 /** Refuses a caller whose credentials were changed or switched off since its token was issued. */
-export async function recheckPusher({ manager, nowMs }: Act, { identity, proof }: Pusher): Promise<void> {
+export async function recheckPusher(
+  { manager, nowMs }: Act,
+  { identity, proof }: Pusher,
+  known?: StoredCredential,
+): Promise<void> {
   if (proof === undefined) return;
-  if ((await credentialProof(manager, identity, nowMs)) !== proof) {
+  if ((await credentialProof(manager, identity, nowMs, known)) !== proof) {
     throw new ActError('unauthorized', 'the credentials behind this token are no longer valid', 'token');
   }
 }

@@ -222,7 +222,7 @@ export function cancelUpload(
     const repository = await openForWrite(act, deps, pusher, { path, lock: 'share' });
     const upload = await lockUpload(act.manager, repository.id, uuid, act.nowMs);
     if (!upload) throw unknownUpload(uuid);
-    await endUpload(act.manager, upload);
+    await endUpload(act.manager, { ...upload, repositoryId: repository.id }, act.nowMs);
     return { storageKey: upload.storageKey };
   });
 }

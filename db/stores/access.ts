@@ -3,6 +3,8 @@ import type { EntityManager } from 'typeorm';
 import type { RepositoryPath } from '../../model/names';
 import type { AccountKind, RepositoryRole, RepositoryState, TeamRole, Visibility } from '../../model/roles';
 import { REPOSITORY_ROLES, TEAM_ROLES } from '../../model/roles';
+import type { CredentialRow, StoredCredential } from './credential-proofs';
+import { credentialColumns, credentialOf } from './credential-proofs';
 import { execute } from '../pool';
 
 export interface NamespaceFacts {
@@ -24,6 +26,8 @@ export interface CallerFacts {
 }
 
 export interface RepositoryFacts extends CallerFacts {
+  /** Of the caller's account, read in the same moment. */
+  credential: StoredCredential | undefined;
   repository: { id: number; uuid: string; visibility: Visibility; state: RepositoryState } | null;
   directRole: RepositoryRole | null;
   /** The strongest role that the caller's teams hold on the repository. */
@@ -54,7 +58,7 @@ interface CallerRow {
   teamRank: number | null;
 }
 
-interface RepositoryRow extends CallerRow {
+interface RepositoryRow extends CallerRow, CredentialRow {
   repositoryId: number | null;
   uuid: string;
   visibility: Visibility;
@@ -84,7 +88,7 @@ export async function findRepositoryFacts(
 ): Promise<RepositoryFacts | undefined> {
   const rows = await execute<RepositoryRow[]>(
     manager,
-    `SELECT ${CALLER_COLUMNS}, r.id AS repositoryId, r.uuid, r.visibility, r.state,
+    `SELECT ${CALLER_COLUMNS}, ${credentialColumns('me')}, r.id AS repositoryId, r.uuid, r.visibility, r.state,
        (SELECT p.role FROM repository_permission p
          WHERE p.repository_id = r.id AND p.account_id = me.id) AS directRole,
        (SELECT MAX(FIELD(p.role, ${REPOSITORY_RANK})) FROM team_member m
@@ -141,6 +145,7 @@ function repositoryFacts(row: RepositoryRow): RepositoryFacts {
   const { repositoryId, uuid, visibility, state } = row;
   return {
     ...callerFacts(row),
+    credential: credentialOf(row),
     repository: repositoryId === null ? null : { id: Number(repositoryId), uuid, visibility, state },
     directRole: row.directRole,
     rolesOfTeams: REPOSITORY_ROLES[Number(row.rankOfTeams) - 1] ?? null,

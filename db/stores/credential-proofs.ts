@@ -4,23 +4,41 @@ import { execute } from '../pool';
 const TOKEN_TABLES = { oauth: 'oauth_token', app: 'app_token' } as const;
 
 export interface StoredCredential {
-  enabled: number;
-  superuser: number;
-  passwordHash: string | null;
-  /** As stored, that is sealed. */
-  robotToken: string | null;
+  enabled: boolean;
+  superuser: boolean;
+  /** A digest of the password's hash and the robot's token as they are stored. */
+  secrets: string;
+}
+
+/** The columns of a {@link StoredCredential} as {@link credentialOf} reads them. */
+export function credentialColumns(account: string): string {
+  return `${account}.enabled AS credentialEnabled, ${account}.superuser AS credentialSuperuser,
+    SHA2(CONCAT(COALESCE(${account}.password_hash, ''), ' ', COALESCE(${account}.robot_token, '')), 256) AS credentialSecrets`;
+}
+
+/** All null where there is no such account. */
+export interface CredentialRow {
+  credentialEnabled: number | null;
+  credentialSuperuser: number | null;
+  credentialSecrets: string | null;
+}
+
+export function credentialOf(row: CredentialRow | undefined): StoredCredential | undefined {
+  const { credentialSecrets: secrets = null, credentialEnabled, credentialSuperuser } = row ?? {};
+  if (secrets === null) return undefined;
+  return { enabled: Number(credentialEnabled) === 1, superuser: Number(credentialSuperuser) === 1, secrets };
 }
 
 export async function storedCredential(
   manager: EntityManager,
   accountId: number,
 ): Promise<StoredCredential | undefined> {
-  const rows = await execute<StoredCredential[]>(
+  const rows = await execute<CredentialRow[]>(
     manager,
-    `SELECT enabled, superuser, password_hash AS passwordHash, robot_token AS robotToken FROM account WHERE id = ?`,
+    `SELECT ${credentialColumns('me')} FROM account me WHERE me.id = ?`,
     [accountId],
   );
-  return rows[0];
+  return credentialOf(rows[0]);
 }
 
 /** Whether a bearer or app token of an account is still there and has not expired. */

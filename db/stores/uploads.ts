@@ -95,9 +95,18 @@ export async function leaseIdleUpload(
   return affectedRows === 1;
 }
 
-/** Ends a locked session. */
-export async function endUpload(manager: EntityManager, { id }: OpenUpload): Promise<void> {
-  await execute<unknown>(manager, `DELETE FROM upload WHERE id = ?`, [id]);
+/** Ends the session if it is still of this epoch and repository and has not expired; false when it is not. */
+export async function endUpload(
+  manager: EntityManager,
+  { id, epoch, repositoryId }: Pick<Upload, 'id' | 'epoch' | 'repositoryId'>,
+  nowMs: number,
+): Promise<boolean> {
+  const { affectedRows } = await execute<{ affectedRows: number }>(
+    manager,
+    `DELETE FROM upload WHERE id = ? AND epoch = ? AND repository_id = ? AND expires_at_ms > ?`,
+    [id, epoch, repositoryId, nowMs],
+  );
+  return affectedRows === 1;
 }
 
 export interface UploadProgress {

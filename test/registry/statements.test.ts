@@ -70,7 +70,7 @@ describe('the number of statements of a request', () => {
 
   it('is a handful for the start of an upload, and a dozen for its end', async () => {
     const started = await statementsOf(202, 'POST', `/v2/${repository}/blobs/uploads/`);
-    assert.ok(started <= 3, `${started} for POST`);
+    assert.ok(started <= 2, `${started} for POST`);
     const ended: number[] = [];
     for (let round = 0; round < 5; round += 1) {
       const bytes = randomBytes(100);
@@ -81,7 +81,7 @@ describe('the number of statements of a request', () => {
       });
       ended.push((await questions()) - before - 1);
     }
-    assert.ok(Math.min(...ended) <= 12, `${ended.join(' ')} for PUT`);
+    assert.ok(Math.min(...ended) <= 10, `${ended.join(' ')} for PUT`);
   });
 
   it('has a text that does not vary with the size of a page', async () => {
