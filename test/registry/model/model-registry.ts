@@ -228,10 +228,10 @@ export class ModelRegistry {
       'docker-content-digest': digest,
       etag: `"${digest}"`,
       'cache-control': `${visibility}, max-age=31536000, immutable`,
-      'accept-ranges': 'bytes',
     };
     if (headers['if-none-match'] === `"${digest}"`) return empty(304, common);
-    return ranged(content, headers.range, { ...common, 'content-type': 'application/octet-stream' });
+    const ofBytes = { ...common, 'accept-ranges': 'bytes', 'content-type': 'application/octet-stream' };
+    return ranged(content, headers.range, ofBytes);
   }
 
   private deleteBlob({ name, reference: digest }: Asked): Reply {
