@@ -1,5 +1,6 @@
 'use strict';
 
+const os = require('node:os');
 const { spawn } = require('node:child_process');
 
 const { currentSignal } = require('./cancellation.cjs');
@@ -16,7 +17,8 @@ const KEPT_BYTES = 64 * 1024;
  * what must not stay half-done.
  * @param {string} command
  * @param {string[]} args
- * @param {{ cwd?: string, env?: NodeJS.ProcessEnv, input?: string, timeoutMs?: number, onLine?: (line: string) => void, gentle?: boolean }} [options]
+ * `niceness` gives way to everything else that wants the processor, up to 19.
+ * @param {{ cwd?: string, env?: NodeJS.ProcessEnv, input?: string, timeoutMs?: number, onLine?: (line: string) => void, gentle?: boolean, niceness?: number }} [options]
  * @returns {Promise<{ code: number, output: string, stdout: string }>}
  */
 function capture(command, args, options = {}) {
@@ -30,6 +32,8 @@ function capture(command, args, options = {}) {
       // Ctrl-C reaches the launcher only; it decides what happens to its children.
       detached: true,
     });
+    // What it starts later inherits it; one that could not be started has no id.
+    if (options.niceness && child.pid) os.setPriority(child.pid, options.niceness);
     let output = '';
     let stdout = '';
     const collect = (isStdout) => (chunk) => {

@@ -3,14 +3,14 @@ import { writeFileSync } from 'node:fs';
 
 import { ClientProgram } from '../support/client-program';
 import { buildRobot, grant, uniqueName } from '../support/factories';
-import { needGoProgram } from '../support/go-program';
+import { needGoProgram, soonNeeded } from '../support/go-program';
 import { OCI_MANIFEST, buildImage, pushImage } from '../support/images';
 import type { Credentials } from '../support/registry-client';
 import { RegistryClient } from '../support/registry-client';
 import type { RegistryPerson, ServedRegistry } from '../support/served-registry';
 import { servedRegistry } from '../support/served-registry';
 
-const COSIGN = { package: 'github.com/sigstore/cosign/v3/cmd/cosign', version: 'v3.1.3' };
+const COSIGN = soonNeeded({ package: 'github.com/sigstore/cosign/v3/cmd/cosign', version: 'v3.1.3' });
 /** No transparency log, no timestamps, no certificates: a key alone. */
 const OFFLINE = ['--use-signing-config=false', '--tlog-upload=false', '--yes'];
 const NO_LOG = ['--insecure-ignore-tlog'];

@@ -3,14 +3,14 @@ import { writeFileSync } from 'node:fs';
 
 import { ClientProgram } from '../support/client-program';
 import { buildRepository, uniqueName } from '../support/factories';
-import { needGoProgram } from '../support/go-program';
+import { needGoProgram, soonNeeded } from '../support/go-program';
 import { layoutDigests, tarOf, writeLayout } from '../support/oci-layout';
 import { sha256 } from '../support/registry-client';
 import type { RegistryPerson, ServedRegistry } from '../support/served-registry';
 import { servedRegistry } from '../support/served-registry';
 import { itIsToldWhatItMayNot } from './refusals';
 
-const CRANE = { package: 'github.com/google/go-containerregistry/cmd/crane', version: 'v0.22.1' };
+const CRANE = soonNeeded({ package: 'github.com/google/go-containerregistry/cmd/crane', version: 'v0.22.1' });
 
 describe('crane', function () {
   this.timeout(60_000);

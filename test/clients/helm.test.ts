@@ -3,13 +3,13 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 
 import { ClientProgram } from '../support/client-program';
 import { uniqueName } from '../support/factories';
-import { needGoProgram } from '../support/go-program';
+import { needGoProgram, soonNeeded } from '../support/go-program';
 import type { Credentials } from '../support/registry-client';
 import type { RegistryPerson, ServedRegistry } from '../support/served-registry';
 import { servedRegistry } from '../support/served-registry';
 import { itIsToldWhatItMayNot } from './refusals';
 
-const HELM = { package: 'helm.sh/helm/v3/cmd/helm', version: 'v3.22.0' };
+const HELM = soonNeeded({ package: 'helm.sh/helm/v3/cmd/helm', version: 'v3.22.0' });
 const HELM_CONFIG = 'application/vnd.cncf.helm.config.v1+json';
 
 describe('helm', function () {

@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 
 import { ClientProgram } from '../support/client-program';
 import { uniqueName } from '../support/factories';
-import { needGoProgram } from '../support/go-program';
+import { needGoProgram, soonNeeded } from '../support/go-program';
 import { writeLayout } from '../support/oci-layout';
 import type { Credentials } from '../support/registry-client';
 import { sha256 } from '../support/registry-client';
@@ -11,7 +11,7 @@ import type { RegistryPerson, ServedRegistry } from '../support/served-registry'
 import { servedRegistry } from '../support/served-registry';
 import { itIsToldWhatItMayNot } from './refusals';
 
-const REGCTL = { package: 'github.com/regclient/regclient/cmd/regctl', version: 'v0.11.7' };
+const REGCTL = soonNeeded({ package: 'github.com/regclient/regclient/cmd/regctl', version: 'v0.11.7' });
 const SBOM = 'application/vnd.example.sbom+json';
 const REPORT = 'application/vnd.example.report+json';
 

@@ -1,9 +1,13 @@
 import 'reflect-metadata';
 
 import { runEndTasks } from './cleanup';
+import { buildAnnounced } from './go-program';
 
 // mocha finds this by name; servers start when the first test asks for them and stop here.
 export const mochaHooks = {
+  beforeAll(): void {
+    buildAnnounced();
+  },
   async afterAll(this: Mocha.Context): Promise<void> {
     this.timeout(60_000);
     await runEndTasks();

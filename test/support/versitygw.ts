@@ -15,10 +15,14 @@ import { S3Multiparts } from '../../storage/s3/s3-multiparts';
 import type { S3Place } from '../../storage/s3/s3-place';
 import { createS3Place } from '../../storage/s3/s3-place';
 import { eventually } from './eventually';
+import { soonNeeded } from './go-program';
 import { freePort, startProcess } from './processes';
 
 /** An S3-compatible server. */
-export const VERSITYGW = { package: 'github.com/versity/versitygw/cmd/versitygw', version: 'v1.8.0' };
+export const VERSITYGW = soonNeeded({
+  package: 'github.com/versity/versitygw/cmd/versitygw',
+  version: 'v1.8.0',
+});
 const ACCESS_KEY = 'slipway-tests';
 
 export interface S3Server {

@@ -8,7 +8,7 @@ const path = require('node:path');
  * @param {import('../machine.cjs').Machine} machine
  * @param {{ package: string, version: string }} program `package` is the import path; its last element names the command
  * @param {string} draft
- * @param {{ onLine?: (line: string) => void, timeoutMs?: number }} [options]
+ * @param {{ onLine?: (line: string) => void, timeoutMs?: number, niceness?: number }} [options]
  * @returns {Promise<string | undefined>}
  */
 async function goInstall(machine, program, draft, options = {}) {
