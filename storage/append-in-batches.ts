@@ -12,9 +12,14 @@ export interface BatchedAppendOptions extends AppendOptions {
   limitError: (limitBytes: number) => Error;
 }
 
-/** Bytes and buffers that make a batch; the second bounds what a client costs that sends single bytes. */
+/**
+ * Bytes and buffers that make a batch; the second bounds what a client costs that sends single bytes. Each batch is handed to another
+ * thread and back, which costs as much as writing some 64 KiB: batches grow while the sender is fast. A slow one has little in
+ * memory, and loses little when it breaks off.
+ */
 const SMALLEST_BATCH_BYTES = 128 * 1024;
 const LARGEST_BATCH_BYTES = 1024 ** 2;
+const FAST_SENDER_MS = 50;
 const LARGEST_BATCH_CHUNKS = 512;
 
 /**
@@ -31,6 +36,8 @@ class BatchedAppend {
   private pending: Buffer[] = [];
   private pendingBytes = 0;
   private inFlightBytes = 0;
+  private batchBytes = SMALLEST_BATCH_BYTES;
+  private lastBatchAtMs = 0;
   private receivedBytes = 0;
   private hasEnded = false;
   private isPaused = false;
@@ -115,6 +122,7 @@ class BatchedAppend {
   }
 
   private async writeBatch(): Promise<void> {
+    this.growBatches();
     const batch = this.takeBatch();
     const sizeBytes = this.inFlightBytes;
     try {
@@ -130,6 +138,13 @@ class BatchedAppend {
     this.advance();
   }
 
+  private growBatches(): void {
+    const nowMs = performance.now();
+    const isFast = nowMs - this.lastBatchAtMs < FAST_SENDER_MS;
+    this.lastBatchAtMs = nowMs;
+    this.batchBytes = isFast ? Math.min(2 * this.batchBytes, LARGEST_BATCH_BYTES) : SMALLEST_BATCH_BYTES;
+  }
+
   private takeBatch(): Buffer[] {
     let count = 0;
     for (const chunk of this.pending) {
@@ -143,7 +158,7 @@ class BatchedAppend {
   }
 
   private isBatch(): boolean {
-    return this.pendingBytes >= SMALLEST_BATCH_BYTES || this.pending.length >= LARGEST_BATCH_CHUNKS;
+    return this.pendingBytes >= this.batchBytes || this.pending.length >= LARGEST_BATCH_CHUNKS;
   }
 
   private isOverWindow(): boolean {
